@@ -1,0 +1,89 @@
+"""What the catalog says of providers and models: dated facts, merged with discovery and settings."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+STATUSES = ("active", "restricted", "closed", "expires", "unknown")
+CAPABILITIES = ("chat", "vision", "tools", "thinking", "json", "audio", "pdf", "embeddings")
+USES = ("fast", "long-context", "multilingual", "vision", "reasoning", "lightweight", "story")
+
+
+class PublishedLimit(NamedTuple):
+    """`scope`: credential|account|provider|address; `subject`: "model", "*" or "group:<name>"."""
+
+    scope: str
+    subject: str
+    unit: str
+    window: str
+    """"60s", "1s", "3600s" sliding; "day:America/Los_Angeles"; "month:UTC"; "24h-first-use"; "open"."""
+    amount: int
+
+
+class ModelSpec(NamedTuple):
+    id: str
+    """`provider/name`; the name may hold slashes and colons."""
+    provider: str
+    name: str
+    family: str = ""
+    title: str = ""
+    context: int | None = None
+    max_output: int | None = None
+    capabilities: frozenset[str] = frozenset({"chat"})
+    status: str = "active"
+    status_date: str = ""
+    source: str = ""
+    expires: str = ""
+    """ISO date of an announced end."""
+    replacement: str = ""
+    speed: str = ""
+    quality: str = ""
+    notes: str = ""
+    recommended: bool = False
+    uses: tuple[str, ...] = ()
+    group: str = ""
+    """Quota group: models that share one counter."""
+    limits: tuple[PublishedLimit, ...] = ()
+    quirks: dict[str, Any] = {}  # noqa: RUF012 - read-only by contract
+    history: tuple[str, ...] = ()
+    """What earlier documents said, dated."""
+    discovered: bool = False
+    """True when it is known from the provider's own list only."""
+
+
+class ProviderSpec(NamedTuple):
+    id: str
+    title: str
+    dialect: str
+    """"openai", "google" or "code_assist"."""
+    base_url: str
+    list_path: str = "/models"
+    """Relative to base_url, or an absolute URL; empty when there is no list."""
+    list_public: bool = False
+    auth: str = "bearer"
+    """"bearer", "x-goog-api-key", "none" (local hosts: a key is optional), "oauth"."""
+    key_env: tuple[str, ...] = ()
+    """Environment variables, most usual first; each also with _1, _2…"""
+    key_url: str = ""
+    key_steps: tuple[str, ...] = ()
+    key_shape: str = ""
+    """A regular expression of the usual shape: a hint, never a reason to refuse."""
+    status: str = "active"
+    status_date: str = ""
+    source: str = ""
+    closed_note: str = ""
+    terms: str = ""
+    terms_url: str = ""
+    trains_on_prompts: str = "unknown"
+    """"yes", "no", "opt-out", "unknown"."""
+    limit_scope: str = "credential"
+    limits: tuple[PublishedLimit, ...] = ()
+    reset_zone: str = "UTC"
+    local: bool = False
+    needs: tuple[str, ...] = ()
+    """Further settings a credential needs, such as "account_id"."""
+    key_check: str = "list"
+    """How a key is checked without spending generation quota: "list", "key" (a key endpoint),
+    "none" (only the first call can tell)."""
+    quirks: dict[str, Any] = {}  # noqa: RUF012 - read-only by contract
+    notes: str = ""
