@@ -1,22 +1,31 @@
-"""What the catalog says of providers and models: dated facts, merged with discovery and settings."""
+"""What the catalog says of providers and models: dated facts, discovery and settings merged."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
 STATUSES = ("active", "restricted", "closed", "expires", "unknown")
+SCOPES = ("credential", "account", "provider", "address")
+UNITS = ("requests", "tokens", "concurrent")
 CAPABILITIES = ("chat", "vision", "tools", "thinking", "json", "audio", "pdf", "embeddings")
 USES = ("fast", "long-context", "multilingual", "vision", "reasoning", "lightweight", "story")
 
 
 class PublishedLimit(NamedTuple):
-    """`scope`: credential|account|provider|address; `subject`: "model", "*" or "group:<name>"."""
+    """A limit as its provider states it.
+
+    `scope`: credential|account|provider|address, who is counted together. `subject`: "model" (each
+    model by itself), "*" (all models together) or "group:<name>" (the models of a quota group).
+    `unit`: requests|tokens|concurrent. An `amount` of 0 means that the free tier does not include
+    the model.
+    """
 
     scope: str
     subject: str
     unit: str
     window: str
-    """"60s", "1s", "3600s" sliding; "day:America/Los_Angeles"; "month:UTC"; "24h-first-use"; "open"."""
+    """"60s", "1s", "24h" sliding; "day:America/Los_Angeles"; "month:UTC"; "24h-first-use"; "open".
+    Read by `core.published.parse_window`."""
     amount: int
 
 
@@ -87,3 +96,33 @@ class ProviderSpec(NamedTuple):
     "none" (only the first call can tell)."""
     quirks: dict[str, Any] = {}  # noqa: RUF012 - read-only by contract
     notes: str = ""
+    endpoints: dict[str, str] = {}  # noqa: RUF012 - read-only by contract
+    """Further addresses by purpose: "key" (what is left on this key; relative to base_url), "openai"
+    (the OpenAI-compatible base of a provider whose own dialect differs), "mainland", "cloud", and for
+    logins "authorize", "token", "userinfo"."""
+    timeouts: dict[str, float] = {}  # noqa: RUF012 - read-only by contract
+    """Seconds that differ from `core.http.Timeouts`: "first_token", "idle"."""
+    history: tuple[str, ...] = ()
+    """What used to hold, dated."""
+
+
+class FamilySpec(NamedTuple):
+    """A model whoever hosts it. The defaults hold for a host that says nothing else."""
+
+    id: str
+    title: str = ""
+    successors: tuple[str, ...] = ()
+    """Families that take over where no host serves this one any more, nearest first."""
+    context: int | None = None
+    max_output: int | None = None
+    capabilities: frozenset[str] = frozenset({"chat"})
+    uses: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()
+    """Model ids of the catalog's own data, best first."""
+
+
+def merged_quirks(provider: ProviderSpec, model: ModelSpec) -> dict[str, Any]:
+    """The switches for one target: the provider's, overridden one by one by the model's."""
+    if not model.quirks:
+        return provider.quirks
+    return {**provider.quirks, **model.quirks}
