@@ -1,0 +1,144 @@
+"""The command tree. Each noun's module is imported when its command is typed.
+
+To add a command: a function in `services/<noun>.py` that returns a result, its face of at most 15 lines in
+`cli/<noun>.py` (a module with `app: typer.Typer`), a row in COMMANDS, a test in each mirror folder, then
+`scripts/gen`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any, NamedTuple
+
+import typer
+from typer.core import TyperGroup, TyperOption
+from typer.main import get_command
+
+from freellm_cli import __version__
+from freellm_cli.cli.face import Face
+from freellm_cli.core.errors import EXIT_DONE, EXIT_INTERRUPTED, UsageError
+
+
+class CommandRow(NamedTuple):
+    module: str
+    help: str
+
+
+COMMANDS: dict[str, CommandRow] = {
+    "chat": CommandRow("chat", "Ask a question; the answer comes as it is written."),
+    "keys": CommandRow("keys", "Add, list, check and remove API keys."),
+    "models": CommandRow("models", "What can be asked: providers, families, contexts, limits."),
+    "limits": CommandRow("limits", "Used, limit and reset of every key and model; what rests and why."),
+    "why": CommandRow("why", "What became of a request: every target tried, and why."),
+    "route": CommandRow("route", "Where a request for a model would go now; nothing is sent."),
+    "config": CommandRow("config", "Show, set and check the settings, with their source."),
+    "demo": CommandRow("demo", "See it work on this machine: no key, no network."),
+}
+
+
+class LazyGroup(TyperGroup):
+    """Knows every command's name and one line of help without importing it."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        row = COMMANDS.get(cmd_name)
+        if row is None:
+            return None
+        module = importlib.import_module(f"freellm_cli.cli.{row.module}")
+        command = get_command(module.app)
+        command.name = cmd_name
+        _add_global_options(command)
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, row.help) for name, row in COMMANDS.items()])
+
+
+def _global_options() -> list[TyperOption]:
+    def remember(ctx: Any, param: Any, value: Any) -> None:
+        if value:
+            ctx.find_root().obj.with_globals({param.name: value})
+
+    def option(flags: list[str], text: str, **more: Any) -> TyperOption:
+        return TyperOption(
+            param_decls=flags, help=text, expose_value=False, callback=remember, is_eager=True, **more
+        )
+
+    return [
+        option(["--json"], "Print JSON, for scripts.", is_flag=True),
+        option(["-v", "--verbose"], "Say more on stderr.", is_flag=True),
+        option(["-q", "--quiet"], "Say nothing on stderr but errors.", is_flag=True),
+        option(["--no-color", "no_color"], "No colours (NO_COLOR works too).", is_flag=True),
+        option(["--config-dir"], "Folder of config.toml and credentials.toml.", metavar="DIR"),
+        option(["--state-dir"], "Folder of the ledger and history.", metavar="DIR"),
+    ]
+
+
+def _add_global_options(command: Any) -> None:
+    children = getattr(command, "commands", None)
+    if children:
+        for child in children.values():
+            _add_global_options(child)
+    command.params.extend(_global_options())
+
+
+def _show_version(ctx: Any, param: Any, value: bool) -> None:
+    if value:
+        ctx.find_root().obj.print(f"freellm {__version__}")
+        raise typer.Exit
+
+
+def build_root() -> Any:
+    """The whole tree, for running, for completion and for the generator of man pages."""
+    root = typer.Typer(cls=LazyGroup, rich_markup_mode=None, add_completion=False)
+
+    @root.callback(invoke_without_command=True)
+    def freellm(ctx: typer.Context) -> None:
+        """One dependable model endpoint out of the free LLM tiers you have.
+
+        Pools your keys and logins, keeps every limit, falls back by itself.
+
+        Start with `freellm demo` (no key needed) or `freellm keys add gemini`.
+        """
+        if ctx.invoked_subcommand is None:
+            from freellm_cli.cli.overview import show_overview
+
+            show_overview(ctx.obj, ctx.get_help)
+
+    command = get_command(root)
+    command.name = "freellm"
+    version = TyperOption(
+        param_decls=["--version"],
+        help="Print the version.",
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_show_version,
+    )
+    command.params.extend([version, *_global_options()])
+    return command
+
+
+def run_typer(argv: list[str], face: Face) -> int:
+    """Parses `argv` and runs the command. Raises FreellmError; usage mistakes become UsageError."""
+    usage_fault = typer.BadParameter.__mro__[2]  # the base of every fault a command line can have
+    try:
+        code = build_root().main(
+            args=argv, prog_name="freellm", standalone_mode=False, obj=face, windows_expand_args=False
+        )
+    except typer.Abort:
+        return EXIT_INTERRUPTED
+    except typer.Exit as stop:
+        return stop.exit_code
+    except usage_fault as fault:
+        raise _usage_error(fault) from fault
+    return code if isinstance(code, int) else EXIT_DONE
+
+
+def _usage_error(fault: Any) -> UsageError:
+    context = getattr(fault, "ctx", None)
+    path = context.command_path if context is not None else "freellm"
+    return UsageError(fault.format_message(), hint=f"see `{path} --help`")

@@ -1,0 +1,68 @@
+"""`freellm chat`: the command line's words, declared once (see `cli.quick_parse`)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+class Think(StrEnum):
+    off = "off"
+    minimal = "minimal"
+    low = "low"
+    medium = "medium"
+    high = "high"
+    auto = "auto"
+
+
+@app.command()
+def chat(
+    ctx: typer.Context,
+    prompt: Annotated[list[str] | None, typer.Argument(help="The question.")] = None,
+    model: Annotated[
+        str, typer.Option("-m", "--model", help="Alias, provider/name, family, or auto.")
+    ] = "",
+    system: Annotated[str | None, typer.Option("-s", "--system", help="System prompt.")] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option("-o", "--option", help="Any request parameter.", metavar="KEY=VALUE"),
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help="0 (dry) to 2 (wild).")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Longest answer, in tokens.")] = None,
+    top_p: Annotated[float | None, typer.Option(help="Nucleus sampling.")] = None,
+    top_k: Annotated[int | None, typer.Option(help="Sample from the k likeliest.")] = None,
+    stop: Annotated[list[str] | None, typer.Option(help="Stop at this text; repeatable.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Same seed, same answer, mostly.")] = None,
+    think: Annotated[Think | None, typer.Option(help="How much to reason first.")] = None,
+    stream: Annotated[
+        bool, typer.Option("--stream/--no-stream", help="Print as it comes, or at the end.")
+    ] = True,
+    extract: Annotated[
+        bool, typer.Option("-x", "--extract", help="Only the first fenced code block.")
+    ] = False,
+    usage: Annotated[bool, typer.Option("--usage", help="Who answered, tokens, time.")] = False,
+    timeout: Annotated[
+        float | None, typer.Option(help="Seconds until an answer or an error.")
+    ] = None,
+    private: Annotated[
+        bool, typer.Option("--private", help="Only providers that do not train on prompts.")
+    ] = False,
+) -> None:
+    """Ask a question; the answer comes on stdout, everything else on stderr.
+
+    Text from a pipe is the prompt, or is joined to it.
+
+    Example: git diff | freellm chat -m kimi-k2 "write the commit message"
+    """
+    from freellm_cli.cli.chat_options import ChatOptions
+    from freellm_cli.cli.chat_face import chat as ask
+
+    values = {name: ctx.params[name] for name in ChatOptions._fields}
+    for name in ("prompt", "option", "stop"):
+        values[name] = tuple(values[name] or ())
+    values["think"] = values["think"].value if values["think"] else None
+    raise typer.Exit(ask(ctx.obj, ChatOptions(**values)))

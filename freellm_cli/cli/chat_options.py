@@ -1,0 +1,26 @@
+"""What `freellm chat` was asked for, whoever parsed it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class ChatOptions(NamedTuple):
+    """The options of `freellm chat`, as both parsers give them."""
+
+    prompt: tuple[str, ...] = ()
+    model: str = ""
+    system: str | None = None
+    option: tuple[str, ...] = ()
+    temperature: float | None = None
+    max_tokens: int | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    think: str | None = None
+    stream: bool = True
+    extract: bool = False
+    usage: bool = False
+    timeout: float | None = None
+    private: bool = False

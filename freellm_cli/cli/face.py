@@ -1,0 +1,165 @@
+"""What the process has to talk with: its streams, its terminal, its options that every command knows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TextIO
+
+from freellm_cli.core import errors
+
+if TYPE_CHECKING:
+    from freellm_cli.services.runtime import Runtime
+
+DIM, BOLD, RED, YELLOW, RESET = "\x1b[2m", "\x1b[1m", "\x1b[31m", "\x1b[33m", "\x1b[0m"
+
+
+class Face:
+    """Answers and data go to `out`; progress, notices and errors to `err`."""
+
+    def __init__(
+        self, env: Mapping[str, str], stdin: TextIO, stdout: TextIO, stderr: TextIO
+    ) -> None:
+        self.env = env
+        self.stdin, self.out, self.err = stdin, stdout, stderr
+        self.options: dict[str, Any] = {}
+        self._runtime: Runtime | None = None
+        for stream in (stdout, stderr):
+            reconfigure: Callable[..., None] | None = getattr(stream, "reconfigure", None)
+            if reconfigure is not None:
+                reconfigure(errors="replace")
+
+    def with_globals(self, options: Mapping[str, Any]) -> Face:
+        """Takes over `config_dir`, `state_dir`, `json`, `verbose`, `quiet`, `no_color` where given."""
+        self.options.update({name: value for name, value in options.items() if value})
+        return self
+
+    @property
+    def runtime(self) -> Runtime:
+        if self._runtime is None:
+            from freellm_cli.services.runtime import Runtime
+
+            self._runtime = Runtime(
+                env=self.env,
+                config_dir=self.options.get("config_dir"),
+                state_dir=self.options.get("state_dir"),
+                notice=self.note,
+            )
+        return self._runtime
+
+    @property
+    def json(self) -> bool:
+        return bool(self.options.get("json"))
+
+    @property
+    def quiet(self) -> bool:
+        return bool(self.options.get("quiet"))
+
+    @property
+    def verbose(self) -> bool:
+        return bool(self.options.get("verbose"))
+
+    def is_terminal(self, stream: TextIO) -> bool:
+        try:
+            return stream.isatty()
+        except ValueError:  # closed
+            return False
+
+    def may_colour(self, stream: TextIO) -> bool:
+        if self.options.get("no_color") or self.env.get("NO_COLOR"):
+            return False
+        return self.is_terminal(stream) and self.env.get("TERM") != "dumb"
+
+    def styled(self, style: str, text: str) -> str:
+        """`text` for stderr, in `style` if that is a colour terminal."""
+        return f"{style}{text}{RESET}" if self.may_colour(self.err) else text
+
+    def note(self, text: str) -> None:
+        """A line for the person, not for the pipe."""
+        if not self.quiet and text:
+            self.out.flush()
+            self.err.write(self.styled(DIM, f"freellm: {text}") + "\n")
+            self.err.flush()
+
+    def print(self, text: str) -> None:
+        self.out.write(text + "\n")
+
+    def print_json(self, data: object) -> None:
+        import json
+
+        self.out.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+
+    def show_error(self, error: errors.FreellmError) -> int:
+        """What was refused, why, and what mends it; returns the exit code."""
+        message, hint = self._clean(error.message), self._clean(error.hint)
+        if self.json:
+            self.print_json({"error": _error_json(error, message, hint)})
+        self._flush_quietly()
+        self.err.write(self.styled(RED, "error: ") + message + "\n")
+        if hint:
+            self.err.write(self.styled(DIM, "  → ") + hint + "\n")
+        self.err.flush()
+        return error.exit_code
+
+    def show_crash(self, error: Exception) -> int:
+        """A fault of ours: one line here, the traceback (cleaned of secrets) in a file of the state folder."""
+        import traceback
+
+        text = self._clean("".join(traceback.format_exception(error)))
+        where = self._write_crash(text)
+        self._flush_quietly()
+        self.err.write(
+            f"{self.styled(RED, 'internal error: ')}{type(error).__name__}: {self._clean(str(error))[:300]}\n"
+            f"  → this is a bug in freellm; please report it{where}\n"
+        )
+        return errors.EXIT_INTERNAL
+
+    def _write_crash(self, text: str) -> str:
+        try:
+            from freellm_cli.services.crash_report import write_crash_report
+
+            return f" with {write_crash_report(self.runtime, text)}"
+        except Exception:  # noqa: BLE001 - the report must not hide the fault it reports
+            return "" if not self.verbose else f"\n{text}"
+
+    def _clean(self, text: str) -> str:
+        if self._runtime is None or not text:
+            return text
+        try:
+            return self._runtime.redactor.clean(text)
+        except errors.FreellmError:  # a broken credentials file is what is being reported
+            from freellm_cli.core.redaction import Redactor
+
+            return Redactor(()).clean(text)
+
+    def flush(self) -> None:
+        self.out.flush()
+        self.err.flush()
+
+    def _flush_quietly(self) -> None:
+        try:
+            self.out.flush()
+        except (BrokenPipeError, ValueError):
+            self.abandon_stdout()
+
+    def abandon_stdout(self) -> None:
+        """The reader has gone: whatever is still buffered goes nowhere, without a complaint at exit."""
+        try:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self.out.fileno())
+        except (OSError, ValueError):
+            return
+
+
+def _error_json(error: errors.FreellmError, message: str, hint: str) -> dict[str, object]:
+    data: dict[str, object] = {
+        "slug": error.slug,
+        "message": message,
+        "hint": hint,
+        "exit_code": error.exit_code,
+    }
+    if isinstance(error, errors.AllLimited):
+        data["retry_after_s"] = error.retry_after_s
+    if isinstance(error, errors.UnknownName):
+        data["nearest"] = list(error.nearest)
+    return data

@@ -1,0 +1,53 @@
+"""The way in: the short path for what is run a thousand times a day, Typer for everything else.
+
+Typer costs 60 ms before a command begins, most of it for parsing what seldom needs more than a table. So
+`chat` is parsed by `cli.quick_parse` from a table that `scripts/gen` compiles from the very Typer command;
+whatever that parser is not sure of (a slip, `--help`, an abbreviation) goes to Typer.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from freellm_cli.cli.face import Face
+from freellm_cli.core import errors
+
+
+def run(argv: list[str]) -> int:
+    """Runs one command line; returns the exit code. Never raises, never shows a traceback."""
+    face = Face(os.environ, sys.stdin, sys.stdout, sys.stderr)
+    return guarded(lambda: _dispatch(argv, face), face)
+
+
+def _dispatch(argv: list[str], face: Face) -> int:
+    if "chat" in argv[:6]:
+        from freellm_cli.cli import quick_parse
+
+        call = quick_parse.chat_call(argv)
+        if call is not None:
+            from freellm_cli.cli.chat_face import chat
+
+            return chat(face.with_globals(call.globals), call.options)
+    from freellm_cli.cli.app import run_typer
+
+    return run_typer(argv, face)
+
+
+def guarded(work: Callable[[], int], face: Face) -> int:
+    """The one place where errors become messages and exit codes."""
+    try:
+        code = work()
+        face.flush()
+    except errors.FreellmError as error:
+        return face.show_error(error)
+    except KeyboardInterrupt:
+        face.note("interrupted")
+        return errors.EXIT_INTERRUPTED
+    except BrokenPipeError:
+        face.abandon_stdout()
+        return errors.EXIT_CLOSED_PIPE
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a message instead of a traceback
+        return face.show_crash(error)
+    return code

@@ -1,0 +1,323 @@
+"""From the name a caller asked for to the ordered models that may answer.
+
+A route is pure data made from the catalog, the aliases and the set of providers that have a usable
+credential. Which credential of a model goes first is decided later, with the ledger's numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from freellm_cli.core.catalog import ModelSpec, ProviderSpec
+from freellm_cli.core.errors import NoCredential, ProviderClosed, UnknownName
+
+# Prefixes that other gateways put before a model's name, and where such a model lives here.
+FOREIGN_PREFIXES = {"google": "gemini", "models": "gemini", "openai": "", "anthropic": ""}
+VIRTUAL_NAMES = ("auto", "fast", "smart")
+MAX_AUTO_STEPS = 8
+
+
+class KnownModels(Protocol):
+    """The part of the catalog that routing asks."""
+
+    def providers(self) -> tuple[ProviderSpec, ...]: ...
+    def has_provider(self, provider: str) -> bool: ...
+    def provider(self, provider: str) -> ProviderSpec: ...
+    def models(self, provider: str | None = None) -> tuple[ModelSpec, ...]: ...
+    def model(self, model_id: str) -> ModelSpec | None: ...
+    def family(self, name: str) -> tuple[ModelSpec, ...]: ...
+    def successors(self, family: str) -> tuple[str, ...]: ...
+    def spec_for_unknown(self, provider: str, name: str) -> ModelSpec: ...
+    def named(self, name: str) -> tuple[ModelSpec, ...]: ...
+    def nearest_models(self, name: str, n: int = 3) -> tuple[str, ...]: ...
+
+
+class Step(NamedTuple):
+    """Models of which any may answer; a later step is for when no earlier one can."""
+
+    models: tuple[ModelSpec, ...]
+    why: str
+
+
+class Exclusion(NamedTuple):
+    """A model that the name stands for but that cannot be asked, and why."""
+
+    model_id: str
+    reason: str
+
+
+class Route(NamedTuple):
+    asked: str
+    steps: tuple[Step, ...]
+    notices: tuple[str, ...] = ()
+    excluded: tuple[Exclusion, ...] = ()
+    rerouted_from: str = ""
+    """The closed model that was asked for, when the route leads around it."""
+
+
+class Book(NamedTuple):
+    """Everything a route is made from."""
+
+    catalog: KnownModels
+    aliases: Mapping[str, Sequence[str]]
+    usable: frozenset[str]
+    """Providers with at least one enabled credential (or that need none)."""
+    default_model: str = ""
+    reroute_closed: bool = True
+    denied: frozenset[str] = frozenset()
+    """Model ids that the settings forbid."""
+
+
+def resolve(asked: str, book: Book) -> Route:
+    """The route for `asked`: an alias, `provider/name`, a family, a bare model name, auto|fast|smart or "".
+
+    Raises UnknownName (with the nearest names), NoCredential, or ProviderClosed when only closed services
+    have the model and `reroute_closed` is off or leads nowhere.
+    """
+    name = asked or book.default_model or "auto"
+    found = _expand(name, book, seen=())
+    excluded: list[Exclusion] = []
+    steps = _usable_steps(found, book, excluded)
+    if steps and not _all_closed(found):
+        return Route(asked, steps, excluded=tuple(excluded))
+    return _around_closed(asked, name, found, steps, tuple(excluded), book)
+
+
+def _usable_steps(found: Sequence[Step], book: Book, excluded: list[Exclusion]) -> tuple[Step, ...]:
+    steps = []
+    for step in found:
+        kept = []
+        for model in step.models:
+            reason = _why_not(model, book)
+            if reason:
+                excluded.append(Exclusion(model.id, reason))
+            else:
+                kept.append(model)
+        if kept:
+            steps.append(Step(tuple(kept), step.why))
+    return tuple(steps)
+
+
+def _why_not(model: ModelSpec, book: Book) -> str:
+    if model.id in book.denied:
+        return f"the settings of {model.provider} do not allow it (models.allow, models.deny)"
+    if model.provider not in book.usable:
+        if book.catalog.provider(model.provider).status == "closed":
+            return f"{model.provider} has closed and no usable credential is stored for it"
+        return f"no credential for {model.provider}"
+    return ""
+
+
+def _all_closed(found: Sequence[Step]) -> bool:
+    return all(model.status == "closed" for step in found for model in step.models)
+
+
+def _around_closed(
+    asked: str,
+    name: str,
+    found: Sequence[Step],
+    steps: tuple[Step, ...],
+    excluded: tuple[Exclusion, ...],
+    book: Book,
+) -> Route:
+    """The same family elsewhere, for a model whose service or deployment has ended."""
+    closed = [model for step in found for model in step.models if _has_ended(model, book)]
+    if not closed:
+        raise _no_credential(name, found, excluded)
+    first = closed[0]
+    detour = _detour(first, book) if book.reroute_closed else ()
+    tried = {model.id for step in steps for model in step.models}
+    detour = tuple(
+        Step(kept, step.why)
+        for step in detour
+        if (kept := tuple(model for model in step.models if model.id not in tried))
+    )
+    if not detour and not steps:
+        raise _closed(first, book)
+    notice = _ended_note(first, book)
+    if detour and not steps:
+        notice += f": asking {', '.join(_ids(detour)[:3])} instead"
+    return Route(asked, steps + detour, (notice,), excluded, rerouted_from=first.id)
+
+
+def _has_ended(model: ModelSpec, book: Book) -> bool:
+    return model.status == "closed" or book.catalog.provider(model.provider).status == "closed"
+
+
+def _detour(model: ModelSpec, book: Book) -> tuple[Step, ...]:
+    if not model.family:
+        return ()
+    steps = _family_steps(model.family, book)
+    return _usable_steps(steps, book, [])
+
+
+def _ended_note(model: ModelSpec, book: Book) -> str:
+    provider = book.catalog.provider(model.provider)
+    if provider.status == "closed":
+        since = f" on {provider.status_date}" if provider.status_date else ""
+        return f"{provider.title} closed{since}"
+    since = f" since {model.status_date}" if model.status_date else ""
+    return f"{model.id} is listed as no longer served{since}"
+
+
+def _closed(model: ModelSpec, book: Book) -> ProviderClosed:
+    known = _ids(_family_steps(model.family, book)) if model.family else ()
+    instead = tuple(other for other in known if not _has_ended_id(other, book))
+    hint = (
+        f"use {', '.join(instead[:4])}: add a key with `freellm keys add {instead[0].split('/')[0]}`"
+        if instead
+        else "see `freellm models --recommended` for what to use instead"
+    )
+    return ProviderClosed(f"{_ended_note(model, book)}, and {model.id} cannot be asked", hint=hint)
+
+
+def _has_ended_id(model_id: str, book: Book) -> bool:
+    model = book.catalog.model(model_id)
+    return model is None or _has_ended(model, book)
+
+
+def _no_credential(
+    name: str, found: Sequence[Step], excluded: tuple[Exclusion, ...]
+) -> NoCredential:
+    providers = sorted({model.provider for step in found for model in step.models})
+    if not providers:
+        return NoCredential(
+            "no key and no login is stored, so there is nothing to ask",
+            hint="run `freellm keys add gemini` (or see `freellm models --recommended`); "
+            "`freellm demo` shows it all without a key",
+        )
+    if any("settings" in item.reason for item in excluded):
+        return NoCredential(
+            f"the settings allow none of the models that {name!r} stands for",
+            hint="see `freellm config show` (providers.*.models)",
+        )
+    commands = " or ".join(f"`freellm keys add {provider}`" for provider in providers[:3])
+    return NoCredential(f"no key for {', '.join(providers[:3])}: run {commands}", hint="")
+
+
+def _ids(steps: Sequence[Step]) -> tuple[str, ...]:
+    return tuple(model.id for step in steps for model in step.models)
+
+
+def _expand(name: str, book: Book, seen: tuple[str, ...]) -> tuple[Step, ...]:
+    """What `name` stands for, whether usable or not."""
+    if name in book.aliases and name not in seen:
+        steps: list[Step] = []
+        for entry in book.aliases[name]:
+            for step in _expand(entry, book, (*seen, name)):
+                steps.append(Step(step.models, f"alias {name}"))
+        return tuple(steps)
+    direct = _by_provider(name, book) or _by_family(name, book) or _by_bare_name(name, book)
+    if direct:
+        return direct
+    if name in VIRTUAL_NAMES:
+        return _virtual(name, book)
+    if "*" in book.aliases and "*" not in seen:
+        return _expand("*", book, (*seen, name))
+    raise _unknown(name, book)
+
+
+def _by_provider(name: str, book: Book) -> tuple[Step, ...]:
+    provider, slash, rest = name.partition("/")
+    if not slash or not rest or not book.catalog.has_provider(provider):
+        return ()
+    model = book.catalog.model(name)
+    if model is None:
+        model = book.catalog.spec_for_unknown(provider, rest)
+        nearest = book.catalog.nearest_models(name, 3)
+        if nearest and _is_slip(name, nearest[0]):
+            raise _unknown(name, book)
+    return (Step((model,), "asked"),)
+
+
+def _is_slip(name: str, known: str) -> bool:
+    """A typing slip of a known name, not a new model: same provider, same length give or take two, letters
+    swapped or missing, digits equal (a new version differs in a digit)."""
+    if name.partition("/")[0] != known.partition("/")[0]:
+        return False
+    digits = [char for char in name if char.isdigit()]
+    return abs(len(name) - len(known)) <= 2 and digits == [c for c in known if c.isdigit()]
+
+
+def _by_family(name: str, book: Book) -> tuple[Step, ...]:
+    return _family_steps(name, book)
+
+
+def _family_steps(family: str, book: Book) -> tuple[Step, ...]:
+    """Members that are served, then members said to be gone (lists are sometimes wrong), then successors."""
+    members = book.catalog.family(family)
+    served = tuple(model for model in members if not _has_ended(model, book))
+    gone = tuple(
+        model
+        for model in members
+        if _has_ended(model, book) and book.catalog.provider(model.provider).status != "closed"
+    )
+    closed = tuple(
+        model for model in members if book.catalog.provider(model.provider).status == "closed"
+    )
+    steps = [Step(served, f"family {family}")] if served else []
+    steps += [Step((model,), f"family {family}, said to be gone") for model in gone]
+    for successor in book.catalog.successors(family):
+        later = tuple(m for m in book.catalog.family(successor) if not _has_ended(m, book))
+        if later:
+            steps.append(Step(later, f"{successor}, successor of {family}"))
+    if closed:
+        steps.append(Step(closed, f"family {family}, service closed"))
+    return tuple(steps)
+
+
+def _by_bare_name(name: str, book: Book) -> tuple[Step, ...]:
+    prefix, slash, rest = name.partition("/")
+    if slash and prefix in FOREIGN_PREFIXES:
+        home = FOREIGN_PREFIXES[prefix]
+        if home and (model := book.catalog.model(f"{home}/{rest}")) is not None:
+            return (Step((model,), f"{prefix}/… stands for {home}"),)
+    matches = book.catalog.named(name)
+    if not matches and slash and prefix in FOREIGN_PREFIXES:
+        matches = book.catalog.named(rest)
+    served = tuple(model for model in matches if not _has_ended(model, book))
+    return (Step(served or matches, "bare name"),) if matches else ()
+
+
+def _virtual(name: str, book: Book) -> tuple[Step, ...]:
+    if name == "auto" and book.default_model and book.default_model != "auto":
+        return _expand(book.default_model, book, ("auto",))
+    ranked = sorted(
+        (
+            model
+            for model in book.catalog.models()
+            if "chat" in model.capabilities
+            and model.provider in book.usable
+            and not _has_ended(model, book)
+            and model.id not in book.denied
+        ),
+        key=lambda model: _virtual_rank(name, model),
+    )
+    return tuple(Step((model,), name) for model in ranked[:MAX_AUTO_STEPS])
+
+
+def _virtual_rank(name: str, model: ModelSpec) -> tuple[bool, bool, bool]:
+    wanted = {"fast": "fast", "smart": "reasoning"}.get(name)
+    return (
+        wanted is not None and wanted not in model.uses,
+        not model.recommended,
+        model.discovered,
+    )
+
+
+def _unknown(name: str, book: Book) -> UnknownName:
+    provider = name.partition("/")[0]
+    nearest = list(book.catalog.nearest_models(name, 3))
+    if "/" in name and not book.catalog.has_provider(provider):
+        import difflib
+
+        ids = [spec.id for spec in book.catalog.providers()]
+        close = difflib.get_close_matches(provider, ids, 1, 0.6)
+        nearest = [f"{close[0]}/{name.partition('/')[2]}"] if close else nearest
+    hint = "see `freellm models --names`"
+    if nearest:
+        hint = f"did you mean {', '.join(nearest)}?"
+    return UnknownName(
+        f"no model, family or alias is called {name!r}", hint=hint, nearest=tuple(nearest)
+    )

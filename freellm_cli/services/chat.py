@@ -1,0 +1,298 @@
+"""The attempt loop: lease a target, ask it, judge, rest what must rest, move on; one answer in the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from freellm_cli.core.chat import ChatRequest, Usage
+from freellm_cli.core.errors import RequestRefused
+from freellm_cli.core.needs import needs_of
+from freellm_cli.core.retry import after_verdict, backoff_s
+from freellm_cli.core.tokens import estimate_tokens
+from freellm_cli.core.verdicts import Verdict
+from freellm_cli.services.answer import Answer, Answerer, Attempt
+from freellm_cli.services.attempt import Failed, Opened, attempt
+from freellm_cli.services.outcome import consequences, final_error
+from freellm_cli.services.pool import Excluded, Plan, Pool, PoolTarget
+from freellm_cli.storage.ledger import Lease
+
+if TYPE_CHECKING:
+    from freellm_cli.services.runtime import Runtime
+
+
+class CallOptions(NamedTuple):
+    """`timeout_s`: seconds until the caller wants an answer or an error; None: `timeouts.total`.
+    `whole`: the caller takes nothing before the end, so another target may still answer after a cut.
+    `conversation`: an id whose last credential is preferred. `lane`: "interactive" or "batch"."""
+
+    timeout_s: float | None = None
+    whole: bool = False
+    private: bool = False
+    conversation: str = ""
+    lane: str = "interactive"
+    face: str = "chat"
+
+
+class ChatService:
+    """Asks for answers. One instance serves any number of threads."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._pool = Pool(runtime)
+
+    def plan(self, request: ChatRequest, *, private: bool = False) -> Plan:
+        """Where this request could go, nothing sent. Raises as `core.routing.resolve`."""
+        needs = needs_of(request, prompt_tokens=estimate_tokens(request), private=private)
+        return self._pool.plan(request.model, needs)
+
+    def ask(self, request: ChatRequest, options: CallOptions = CallOptions()) -> Answer:  # noqa: B008
+        """An answer whose first content is known good (or all of it, if `options.whole`).
+
+        Raises any FreellmError: UnknownName, NoCredential, ProviderClosed before anything is sent; AllLimited,
+        CredentialRefused, UpstreamError, RequestRefused and their kinds after the last target has failed.
+        """
+        return _Call(self._runtime, self._pool, request, options).run()
+
+
+class _Call:
+    """The story of one request."""
+
+    def __init__(
+        self, runtime: Runtime, pool: Pool, request: ChatRequest, options: CallOptions
+    ) -> None:
+        self._runtime = runtime
+        self._clock = runtime.clock
+        self._request = request
+        self._options = options
+        self._id = runtime.new_request_id()
+        self._prompt_tokens = estimate_tokens(request)
+        needs = needs_of(request, prompt_tokens=self._prompt_tokens, private=options.private)
+        self._plan = pool.plan(request.model, needs)
+        self._open = {item.candidate.key: item for item in self._plan.targets}
+        self._later: dict[str, PoolTarget] = {}
+        self._dropped: dict[str, frozenset[str]] = {}
+        self._tries: dict[str, int] = {}
+        self._request_faults = 0
+        self._attempts: list[Attempt] = []
+        self._verdicts: list[tuple[PoolTarget, Verdict]] = []
+        self._excluded = list(self._plan.excluded)
+        self._begun = self._clock.monotonic()
+        total = runtime.settings.timeouts.total if options.timeout_s is None else options.timeout_s
+        self._ends = self._begun + total
+
+    def run(self) -> Answer:
+        try:
+            while True:
+                self._reopen_if_empty()
+                lease = self._lease()
+                answer = self._ask(lease, self._open[lease.candidate.key])
+                if answer is not None:
+                    return answer
+        except BaseException as error:
+            self._record(type(error).__name__)
+            raise
+
+    def _left(self) -> float:
+        return self._ends - self._clock.monotonic()
+
+    def _reopen_if_empty(self) -> None:
+        """Targets that failed for the moment get another try when nothing else is left."""
+        if self._open:
+            return
+        if not self._later or self._left() <= 0:
+            raise final_error(self._plan, self._verdicts, self._excluded)
+        tries = max(self._tries.get(key, 1) for key in self._later)
+        pause = backoff_s(tries, self._runtime.rng.random())
+        if pause >= self._left():
+            raise final_error(self._plan, self._verdicts, self._excluded)
+        self._clock.sleep(pause)
+        self._open, self._later = self._later, {}
+
+    def _lease(self) -> Lease:
+        """Waits for a lease on the best open target. Raises AllLimited or what went wrong before."""
+        targets = list(self._open.values())
+        outcome = self._runtime.ledger.acquire_or_wait(
+            [item.candidate for item in targets],
+            tokens=max(item.counted_tokens for item in targets),
+            request_id=self._id,
+            deadline=self._clock.now() + max(0.0, self._left()),
+            lane=self._options.lane,
+            sticky=self._options.conversation or None,
+            wait_policy=self._runtime.settings.wait,
+        )
+        if isinstance(outcome, Lease):
+            return outcome
+        raise final_error(self._plan, self._verdicts, self._excluded, refused=outcome)
+
+    def _ask(self, lease: Lease, target: PoolTarget) -> Answer | None:
+        key = lease.candidate.key
+        self._tries[key] = self._tries.get(key, 0) + 1
+        begun = self._clock.monotonic()
+        ledger = self._runtime.ledger
+        marked: list[bool] = []
+
+        def on_sent() -> None:
+            ledger.mark_sent(lease)
+            marked.append(True)
+
+        try:
+            outcome = attempt(
+                self._without_dropped(target),
+                self._request,
+                self._runtime.dialect(target.provider),
+                self._runtime.transport,
+                self._clock,
+                timeouts=target.timeouts._replace(
+                    total=max(0.05, min(target.timeouts.total, self._left()))
+                ),
+                whole=self._options.whole,
+                on_sent=on_sent,
+            )
+        except RequestRefused as refusal:
+            ledger.release(lease)
+            self._exclude_target(key, refusal.message)
+            if not self._open and not self._verdicts:
+                raise
+            return None
+        except BaseException:
+            if marked:
+                ledger.settle(lease, tokens=None, answered_at=None, outcome="interrupted")
+            else:
+                ledger.release(lease)
+            raise
+        if isinstance(outcome, Opened):
+            return self._answer(lease, target, outcome, begun)
+        self._failed(lease, target, outcome, begun)
+        return None
+
+    def _without_dropped(self, target: PoolTarget) -> PoolTarget:
+        dropped = self._dropped.get(target.candidate.key)
+        if not dropped:
+            return target
+        quirks = dict(target.target.quirks)
+        quirks["drop"] = [*quirks.get("drop", ()), *sorted(dropped)]
+        return target._replace(target=target.target._replace(quirks=quirks))
+
+    def _failed(self, lease: Lease, target: PoolTarget, failed: Failed, begun: float) -> None:
+        verdict = failed.verdict
+        key = lease.candidate.key
+        ledger = self._runtime.ledger
+        if failed.sent:
+            ledger.settle(lease, tokens=None, answered_at=failed.answered_at, outcome=verdict.kind)
+        else:
+            ledger.release(lease)
+        message = self._runtime.redactor.clean(verdict.message)
+        self._attempts.append(
+            Attempt(key, verdict.kind, message, self._clock.monotonic() - begun, failed.status)
+        )
+        self._verdicts.append((target, verdict._replace(message=message)))
+        consequences(self._runtime, target, verdict, failed.headers, request_id=self._id)
+        self._move_on(target, verdict)
+
+    def _move_on(self, target: PoolTarget, verdict: Verdict) -> None:
+        key = target.candidate.key
+        dropped = self._dropped.get(key, frozenset())
+        move = after_verdict(
+            verdict,
+            dropped=dropped,
+            request_faults=self._request_faults,
+            tries=self._tries[key],
+        )
+        if verdict.kind in ("bad_request", "content_filtered"):
+            self._request_faults += 0 if move.move == "same" else 1
+        if move.move == "stop":
+            raise final_error(self._plan, self._verdicts, self._excluded)
+        if move.move == "same":
+            self._dropped[key] = dropped | frozenset(move.drop)
+            return
+        for other_key, other in list(self._open.items()):
+            if _is_excluded(other, target, move.exclude):
+                del self._open[other_key]
+                if move.repeatable:
+                    self._later[other_key] = other
+
+    def _exclude_target(self, key: str, reason: str) -> None:
+        self._excluded.append(Excluded(key, reason))
+        model_id = self._open[key].model.id
+        for other_key in [k for k, item in self._open.items() if item.model.id == model_id]:
+            del self._open[other_key]
+
+    def _answer(self, lease: Lease, target: PoolTarget, opened: Opened, begun: float) -> Answer:
+        now = self._clock.monotonic()
+        self._attempts.append(Attempt(lease.candidate.key, "ok", "", now - begun, 200))
+        answerer = Answerer(
+            model_id=target.model.id,
+            credential=target.credential.id,
+            attempts=len(self._attempts),
+            waited_s=begun - self._begun,
+            first_token_s=now - self._begun,
+        )
+        ledger = self._runtime.ledger
+
+        def finish(outcome: str, usage: Usage, seconds: float) -> None:
+            counting = str(target.target.quirks.get("tokens_counted", "total"))
+            tokens = usage.prompt if counting == "input" else usage.total
+            ledger.settle(
+                lease, tokens=tokens, answered_at=opened.answered_at, outcome=outcome
+            )
+            consequences(self._runtime, target, None, opened.headers, request_id=self._id)
+            if self._options.conversation:
+                ledger.remember(self._options.conversation, target.credential.id)
+            self._record(outcome, answerer, usage)
+
+        return Answer(
+            request_id=self._id,
+            target=target,
+            answerer=answerer,
+            opened=opened,
+            attempts=tuple(self._attempts),
+            notices=self._notices(target),
+            prompt_tokens=self._prompt_tokens,
+            clock=self._clock,
+            report_head=lambda at: ledger.answered(lease, at),
+            finish=finish,
+        )
+
+    def _notices(self, target: PoolTarget) -> tuple[str, ...]:
+        route = self._plan.route
+        if route.rerouted_from and target.model.id != route.rerouted_from:
+            closed = route.notices[0].split(":")[0] if route.notices else route.rerouted_from
+            return (f"{closed}; {target.model.id} answers instead",)
+        return ()
+
+    def _record(
+        self, outcome: str, answerer: Answerer | None = None, usage: Usage | None = None
+    ) -> None:
+        self._runtime.ledger.record_request(
+            {
+                "id": self._id,
+                "at": self._clock.now() - (self._clock.monotonic() - self._begun),
+                "asked": self._request.model,
+                "face": self._options.face,
+                "outcome": outcome,
+                "seconds": round(self._clock.monotonic() - self._begun, 4),
+                "route": [
+                    {"why": step.why, "models": [model.id for model in step.models]}
+                    for step in self._plan.route.steps
+                ],
+                "excluded": [item._asdict() for item in self._excluded],
+                "attempts": [item._asdict() for item in self._attempts],
+                "answerer": answerer._asdict() if answerer else None,
+                "usage": usage._asdict() if usage else None,
+            }
+        )
+
+
+def _is_excluded(other: PoolTarget, target: PoolTarget, scope: str) -> bool:
+    """Whether `other` falls with `target` when the whole `scope` is left out."""
+    if scope == "credential":
+        return other.credential.id == target.credential.id
+    if scope == "account":
+        return other.candidate.account == target.candidate.account
+    if scope == "model":
+        return other.model.id == target.model.id
+    if scope == "provider":
+        return other.provider.id == target.provider.id
+    if scope == "smaller":
+        return (other.model.context or 0) <= (target.model.context or 0)
+    return other.candidate.key == target.candidate.key

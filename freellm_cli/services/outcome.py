@@ -1,0 +1,157 @@
+"""What an attempt's end means for the ledger, and for the caller when all targets have failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freellm_cli.core import errors
+from freellm_cli.core.http import Headers
+from freellm_cli.core.verdicts import Verdict
+from freellm_cli.services.pool import Excluded, Plan, PoolTarget
+
+if TYPE_CHECKING:
+    from freellm_cli.services.runtime import Runtime
+    from freellm_cli.storage.ledger import Refused
+
+_LIMITED = ("rate_limited_minute", "quota_exhausted_day")
+_CREDENTIAL = ("auth_invalid", "auth_forbidden", "key_suspended", "payment_required")
+
+
+def consequences(
+    runtime: Runtime,
+    target: PoolTarget,
+    verdict: Verdict | None,
+    headers: Headers,
+    *,
+    request_id: str,
+) -> None:
+    """Writes what was learned: rests named by the verdict, limits named by headers and body."""
+    ledger = runtime.ledger
+    learned = runtime.limits_from_headers(target, headers)
+    if verdict is not None:
+        learned += runtime.limits_from_verdict(target, verdict)
+    for limit in learned:
+        ledger.learn(limit)
+    if verdict is None or verdict.kind == "ok":
+        return
+    key = _rest_key(target, verdict)
+    if not key:
+        return
+    runtime.rest(key, verdict, request_id=request_id)
+
+
+def _rest_key(target: PoolTarget, verdict: Verdict) -> str:
+    candidate = target.candidate
+    if verdict.kind == "overloaded" and verdict.scope == "model":
+        return f"model:{candidate.model_id}"
+    return {
+        "key": f"credential:{candidate.credential}",
+        "model": f"target:{candidate.key}",
+        "account": f"account:{candidate.provider}/{candidate.account}",
+        "provider": f"provider:{candidate.provider}",
+    }.get(verdict.scope, "")
+
+
+def final_error(
+    plan: Plan,
+    verdicts: list[tuple[PoolTarget, Verdict]],
+    excluded: list[Excluded],
+    *,
+    refused: Refused | None = None,
+) -> errors.FreellmError:
+    """The one error a caller gets: the most useful of all that went wrong."""
+    asked = plan.route.asked or "the default model"
+    if not plan.targets and not verdicts:
+        return _nothing_fits(asked, excluded)
+    kinds = [verdict.kind for _, verdict in verdicts]
+    told = _story(verdicts)
+    for word in ("context_too_long", "content_filtered", "bad_request"):
+        if word in kinds and not (set(kinds) & set(_LIMITED)) and refused is None:
+            return _request_error(word, told)
+    if refused is not None and (not kinds or set(kinds) <= {*_LIMITED, "overloaded"}):
+        return _limited(asked, refused, told)
+    if kinds and set(kinds) <= set(_CREDENTIAL):
+        return errors.CredentialRefused(
+            f"no credential could ask {asked}: {told}",
+            hint="see `freellm keys check`",
+        )
+    if kinds and set(kinds) <= set(_LIMITED):
+        return errors.AllLimited(
+            f"every target of {asked} is limited: {told}", hint="see `freellm limits`"
+        )
+    return _upstream_error(asked, kinds, told, refused)
+
+
+def _nothing_fits(asked: str, excluded: list[Excluded]) -> errors.FreellmError:
+    reasons = "; ".join(f"{item.target}: {item.reason}" for item in excluded[:4])
+    if any("context is" in item.reason for item in excluded):
+        return errors.ContextTooLong(
+            f"the prompt is too long for every model of {asked} ({reasons})",
+            hint="see `freellm models --min-context 200000`",
+        )
+    if any("takes no" in item.reason for item in excluded):
+        return errors.RequestRefused(
+            f"no model of {asked} can take this request ({reasons})",
+            hint="see `freellm models --vision` or `--tools`",
+        )
+    return errors.NoCredential(
+        f"nothing can ask {asked} now ({reasons})", hint="see `freellm keys list`"
+    )
+
+
+def _request_error(kind: str, told: str) -> errors.FreellmError:
+    if kind == "context_too_long":
+        return errors.ContextTooLong(
+            f"the prompt is too long: {told}", hint="shorten it, or see `freellm models --min-context`"
+        )
+    if kind == "content_filtered":
+        return errors.ContentFiltered(f"the provider filtered this request: {told}")
+    return errors.RequestRefused(f"the provider refused the request: {told}")
+
+
+def _limited(asked: str, refused: Refused, told: str) -> errors.AllLimited:
+    message = f"every target of {asked} is limited"
+    if refused.wait_s is not None:
+        message += f"; the first is free in {spell_seconds(refused.wait_s)}"
+    if told:
+        message += f" ({told})"
+    return errors.AllLimited(
+        message,
+        hint="`freellm limits` shows the windows; another key or an alias with a fallback helps",
+        retry_after_s=refused.wait_s,
+        daily=refused.daily,
+    )
+
+
+def _upstream_error(
+    asked: str, kinds: list[str], told: str, refused: Refused | None
+) -> errors.FreellmError:
+    if kinds and set(kinds) <= {"model_not_found"}:
+        return errors.UnknownName(
+            f"no provider serves {asked}: {told}", hint="see `freellm models --refresh`"
+        )
+    message = f"no target of {asked} could answer: {told or 'time ran out'}"
+    if not kinds or set(kinds) == {"timeout"}:
+        return errors.UpstreamTimeout(message, hint="raise --timeout, or see `freellm why`")
+    if set(kinds) <= {"overloaded", *_LIMITED}:
+        return errors.Overloaded(message, hint="see `freellm why`")
+    return errors.UpstreamError(message, hint="see `freellm why`")
+
+
+def _story(verdicts: list[tuple[PoolTarget, Verdict]]) -> str:
+    seen: dict[str, str] = {}
+    for target, verdict in verdicts:
+        words = (verdict.message or verdict.kind).strip().replace("\n", " ")
+        seen[target.candidate.key] = words[:200]
+    return "; ".join(f"{key}: {words}" for key, words in list(seen.items())[-3:])
+
+
+def spell_seconds(seconds: float) -> str:
+    """A wait as a person says it: 42 s, 3 min, 5 h 20 min."""
+    whole = max(1, round(seconds))
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 7200:
+        return f"{round(whole / 60)} min"
+    hours, rest = divmod(whole, 3600)
+    return f"{hours} h {rest // 60} min"

@@ -1,0 +1,165 @@
+"""The targets that a request may use, in the order of its route, with everything needed to ask them."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from freellm_cli.core.catalog import ModelSpec, ProviderSpec
+from freellm_cli.core.chat import Target
+from freellm_cli.core.credentials import Credential
+from freellm_cli.core.http import Timeouts
+from freellm_cli.core.needs import Needs, unmet
+from freellm_cli.core.published import limits_for
+from freellm_cli.core.rotation import Candidate
+from freellm_cli.core.routing import Book, Route, resolve
+
+if TYPE_CHECKING:
+    from freellm_cli.services.runtime import Runtime
+
+
+class PoolTarget(NamedTuple):
+    """One credential × model, ready to be leased and asked."""
+
+    candidate: Candidate
+    model: ModelSpec
+    provider: ProviderSpec
+    credential: Credential
+    target: Target
+    timeouts: Timeouts
+    counted_tokens: int
+
+
+class Excluded(NamedTuple):
+    """A target (or a whole model) that this request cannot use, and why."""
+
+    target: str
+    reason: str
+
+
+class Plan(NamedTuple):
+    route: Route
+    targets: tuple[PoolTarget, ...]
+    excluded: tuple[Excluded, ...]
+
+    def by_key(self, key: str) -> PoolTarget:
+        return next(item for item in self.targets if item.candidate.key == key)
+
+
+class Pool:
+    """Turns a name and its needs into a `Plan`. Reads settings, catalog and credentials; changes nothing."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def book(self) -> Book:
+        """What routing needs to know, as of now."""
+        runtime = self._runtime
+        settings = runtime.settings
+        return Book(
+            catalog=runtime.catalog,
+            aliases=settings.aliases,
+            usable=frozenset(item.provider for item in self.credentials() if item.enabled),
+            default_model=settings.default_model,
+            reroute_closed=settings.reroute_closed,
+        )
+
+    def credentials(self) -> tuple[Credential, ...]:
+        return self._runtime.credentials()
+
+    def plan(self, asked: str, needs: Needs) -> Plan:
+        """Raises UnknownName, NoCredential or ProviderClosed as `core.routing.resolve` does."""
+        route = resolve(asked, self.book())
+        targets: list[PoolTarget] = []
+        excluded = [Excluded(item.model_id, item.reason) for item in route.excluded]
+        for step, models in enumerate(item.models for item in route.steps):
+            for model in models:
+                self._add_targets(model, step, needs, targets, excluded)
+        return Plan(route, tuple(targets), tuple(excluded))
+
+    def _add_targets(
+        self,
+        model: ModelSpec,
+        step: int,
+        needs: Needs,
+        targets: list[PoolTarget],
+        excluded: list[Excluded],
+    ) -> None:
+        provider = self._runtime.catalog.provider(model.provider)
+        settings = self._runtime.settings.provider(model.provider)
+        reason = _forbidden(model, settings.allow, settings.deny) or unmet(
+            needs, model, settings.trains_on_prompts or provider.trains_on_prompts
+        )
+        if reason:
+            excluded.append(Excluded(model.id, reason))
+            return
+        for credential in self.credentials():
+            if credential.provider != model.provider:
+                continue
+            if not credential.enabled:
+                why = credential.disabled_reason or "disabled"
+                excluded.append(Excluded(f"{credential.id}/{model.id}", why))
+                continue
+            targets.append(self._target(credential, model, provider, step, needs))
+
+    def _target(
+        self,
+        credential: Credential,
+        model: ModelSpec,
+        provider: ProviderSpec,
+        step: int,
+        needs: Needs,
+    ) -> PoolTarget:
+        settings = self._runtime.settings.provider(provider.id)
+        account = credential.account or credential.id
+        quirks: dict[str, Any] = {**provider.quirks, **model.quirks, **settings.quirks}
+        limits = settings.limits_for(model, credential=credential.id, account=account)
+        candidate = Candidate(
+            key=f"{credential.id}/{model.id}",
+            step=step,
+            credential=credential.id,
+            provider=provider.id,
+            account=account,
+            model_id=model.id,
+            limits=limits or limits_for(provider, model, credential=credential.id, account=account),
+            rest_keys=rest_keys(credential, model, account),
+            rotation=settings.rotation or self._runtime.settings.rotation,
+        )
+        return PoolTarget(
+            candidate=candidate,
+            model=model,
+            provider=provider,
+            credential=credential,
+            target=Target(
+                provider=provider.id,
+                model_id=model.id,
+                name=str(quirks.get("wire_name") or model.name),
+                base_url=provider.base_url.rstrip("/"),
+                quirks=quirks,
+                capabilities=model.capabilities,
+                max_output=model.max_output,
+                options=dict(credential.extra),
+            ),
+            timeouts=self._runtime.settings.timeouts_for(provider.id),
+            counted_tokens=needs.counted_tokens(str(quirks.get("tokens_counted", "total"))),
+        )
+
+
+def rest_keys(credential: Credential, model: ModelSpec, account: str) -> tuple[str, ...]:
+    """Every rest that keeps this target from being asked, widest last."""
+    return (
+        f"target:{credential.id}/{model.id}",
+        f"model:{model.id}",
+        f"credential:{credential.id}",
+        f"account:{model.provider}/{account}",
+        f"provider:{model.provider}",
+        f"address:{model.provider}",
+    )
+
+
+def _forbidden(model: ModelSpec, allow: tuple[str, ...], deny: tuple[str, ...]) -> str:
+    if any(fnmatchcase(model.name, pattern) for pattern in deny):
+        return f"denied by providers.{model.provider}.models.deny"
+    if allow and not any(fnmatchcase(model.name, pattern) for pattern in allow):
+        return f"not allowed by providers.{model.provider}.models.allow"
+    return ""
