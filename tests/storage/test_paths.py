@@ -62,7 +62,8 @@ def test_folders_are_those_of_platformdirs(
 
 
 def test_this_machine_gets_the_answer_of_platformdirs() -> None:
-    assert find_paths(os.environ) == Paths(
+    env = {name: value for name, value in os.environ.items() if not name.startswith("FREELLM_")}
+    assert find_paths(env) == Paths(
         platformdirs.user_config_dir("freellm", appauthor=False),
         platformdirs.user_state_dir("freellm", appauthor=False),
         platformdirs.user_cache_dir("freellm", appauthor=False),
