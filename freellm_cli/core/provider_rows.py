@@ -113,6 +113,8 @@ CEREBRAS_ROWS = (
 )  # fmt: skip
 
 OPENROUTER_ROWS = (
+    row("openrouter-upstream-region", SERVER_ERROR, MODEL, providers="openrouter", shared=True,
+        statuses=(200, 400, 403), texts=("user location is not supported", "not available in your region")),
     row("openrouter-user", AUTH_INVALID, KEY, providers="openrouter", statuses=(401,),
         unless=("provider returned error",)),
     row("openrouter-in-flight", PAYMENT, KEY, providers="openrouter",

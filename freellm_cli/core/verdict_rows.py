@@ -117,6 +117,11 @@ SUSPENDED_ROWS = (
 
 PAYMENT_ROWS = (
     row(
+        "free-allotment-spent", PAYMENT, MODEL,
+        codes="allocationquotafreetieronly",
+        texts=("free tier of the model has been exhausted", "free quota has been exhausted"),
+    ),
+    row(
         "no-credit", PAYMENT, KEY,
         codes="insufficientquota insufficientbalance insufficientcredits insufficientuserquota "
               "billinghardlimitreached billingnotactive arrearage paymentrequired openroutercredits "
@@ -132,9 +137,9 @@ PAYMENT_ROWS = (
             "credit limit exceeded", "no resource package", "valid payment method", "past due",
             "good standing", "run out of credits", "ran out of credits", "credits are depleted",
             "credits depleted", "you have depleted", "spending cap",
-            "free tier of the model has been exhausted",
-            "余额不足", "欠费", "请充值", "额度不足", "额度已用尽", "配额不足",
+            "balance is insufficient", "paid balance", "余额不足", "欠费", "请充值", "额度不足", "额度已用尽", "配额不足",
         ),
+        pattern=r"\b(?:don't|doesn't|do not|does not) have (?:any|enough|sufficient) (?:credit|balance|fund)",
         unless=("context length",),
     ),
     row("key-spent", PAYMENT, KEY, statuses=(200, 401, 402, 403), texts=("key limit exceeded",)),
@@ -233,7 +238,7 @@ CONTEXT_ROWS = (
             "exceeded model token limit", "number of tokens in the prompt", "max_new_tokens` must be",
             "range of input length", "exceeds the model's context", "exceeds context",
             "exceeds maximum context", "maximum input length", "max input length",
-            "maximum prompt length", "prompt length", "context overflow", "超过最大长度", "上下文长度", "超长",
+            "maximum prompt length", "context overflow", "context the overflows", "larger context length", "超过最大长度", "上下文长度", "超长",
             "输入长度",
         ),
     ),
@@ -272,13 +277,14 @@ MODEL_ROWS = (
         statuses=(200, 400, 401, 403, 404, 406, 410, 422, 500, 502, 503),
         codes="modelnotfound unknownmodel invalidmodel modelnotsupported modelnotavailable "
               "nosuchmodel deploymentnotfound modelnotexist modelnotfounderror "
-              "modelnotfoundexception modelunavailable invalidmodelerror",
+              "modelnotfoundexception modelunavailable invalidmodelerror "
+              "dedicatedendpointnotrunning",
         texts=(
             "not a valid model", "invalid model", "unknown model", "no endpoints found",
             "is not found for api version", "no such model", "not found for account",
             "try pulling it first", "model not exist", "model not found",
             "not supported by any provider", "unable to access model", "non-serverless model",
-            "does not have access to model", "not found the model", "模型不存在", "模型未找到", "无可用渠道",
+            "does not have access to model", "not found the model", "the requested provider", "模型不存在", "模型未找到", "无可用渠道",
         ),
     ),
     row(
@@ -295,6 +301,11 @@ MODEL_ROWS = (
     row("model-named", MODEL_NOT_FOUND, MODEL, statuses=(404, 410),
         pattern=r"(?<![/\w])(?:model|deployment)\b(?!/)", unless=("invalid url",)),
 )  # fmt: skip
+
+MODEL_LIMIT_ROWS = (
+    # OpenRouter's own cap on one free model; the text goes on to speak of "high demand".
+    row("model-limit", RATE, MODEL, statuses=(200, 429), texts=("limit_rpm/", "limit_rpd/", "limit_tpm/")),
+)
 
 OVERLOAD_ROWS = (
     row(
@@ -313,7 +324,7 @@ OVERLOAD_ROWS = (
             "worker local total request limit", "tier capacity exceeded", "resourceexhausted",
             "currently loading", "loading model", "no instances available", "high traffic",
             "server is busy", "too busy", "queue is full", "out of capacity", "heavy load",
-            "capacity constraints", "服务器繁忙", "访问量过大", "负载已饱和", "负载过高",
+            "capacity constraints", "capacity temporarily exceeded", "服务器繁忙", "访问量过大", "负载已饱和", "负载过高",
         ),
         statuses=SERVER_FAULTS + (400, 429, 498, 529),
     ),
@@ -330,7 +341,12 @@ RATE_ROWS = (
     row("free-per-day", DAY, KEY, codes="openrouterfreetierdaily", texts=("free-models-per-day",),
         window="day"),
     row("model-not-free", DAY, MODEL, statuses=(200, 429), codes="quotavalue0",
-        pattern=r"\blimit:? 0(?![\d.,])", rest_s=24 * 3600.0, window="day"),
+        pattern=r"\blimit:? 0(?![\d.])", rest_s=24 * 3600.0, window="day"),
+    row(
+        "plan-limit", RATE, KEY, statuses=(200, 403, 429),
+        codes="usagelimitreached usagenotincluded",
+        texts=("hit your usage limit", "usage limit has been reached"),
+    ),
     row(
         "rate-limit", RATE, LIMIT,
         statuses=(200, 400, 403, 406, 409, 418, 420, 500, 502, 503, 529),
@@ -358,6 +374,10 @@ FAULT_ROWS = (
         "wrong-url", BAD_REQUEST, REQUEST, statuses=(200, 404, 405),
         texts=("invalid url", "unexpected endpoint", "no static resource", "no route matched"),
         elsewhere=True,
+    ),
+    row(
+        "model-not-loaded", SERVER_ERROR, MODEL, statuses=SERVER_FAULTS, shared=True,
+        texts=("could not load model", "failed to load model"),
     ),
     row(
         "unreachable", SERVER_ERROR, PROVIDER, statuses=SERVER_FAULTS,
@@ -409,6 +429,7 @@ GENERAL_ROWS = (
     + FILTER_ROWS
     + CONTEXT_ROWS
     + MODEL_ROWS
+    + MODEL_LIMIT_ROWS
     + OVERLOAD_ROWS
     + RATE_ROWS
     + FAULT_ROWS

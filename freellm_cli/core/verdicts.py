@@ -320,7 +320,7 @@ def _limit_scope(provider: str, body: ErrorBody) -> str:
     named = (
         r"\b(?:for|on|of|to|this|per|with|specific to) (?:the |this |current )*model\b|bymodel|permodel"
         r"|limit_r[pt][md]/|\brequests to \S+ for \S+|pricing tier|limit reached for \S+ in organi"
-        r"|\bmodel: \S|模型"
+        r"|\bmodel: \S|provider returned error|模型"
     )
     if re.search(named, body.text) or any("bymodel" in code for code in body.codes):
         return "model"
