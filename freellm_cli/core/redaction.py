@@ -1,12 +1,14 @@
 """Takes keys and account ids out of text that people or clients will read.
 
 Shapes are the ones providers document or users posted; a key without a shape of its own (Mistral,
-Cohere, Cloudflare) is only found by comparing with the stored keys: pass those as `known`.
+Cohere, Cloudflare) is only found by comparing with the stored keys: give those to `Redactor`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+from freellm_cli.core.secret import Secret
 
 MASK = "…"
 
@@ -42,13 +44,10 @@ ACCOUNT_SHAPES = (
 )
 
 
-def mask_secrets(text: str, known: Iterable[str] = ()) -> str:
-    """`text` with each known secret and everything of a key's shape replaced by "…"."""
+def mask_secrets(text: str) -> str:
+    """`text` with everything of a key's shape replaced by "…"."""
     import re
 
-    for secret in known:
-        if len(secret) >= 6:
-            text = text.replace(secret, MASK)
     return re.sub(KEY_SHAPES, MASK, text)
 
 
@@ -57,3 +56,23 @@ def mask_identities(text: str) -> str:
     import re
 
     return re.sub(ACCOUNT_SHAPES, MASK, mask_secrets(text))
+
+
+class Redactor:
+    """Cleans texts of the secrets it was given, letter by letter, and of everything of a key's shape."""
+
+    __slots__ = ("_known",)
+
+    def __init__(self, known: Iterable[Secret] = ()) -> None:
+        texts = {secret.reveal() for secret in known}
+        # Longest first: a key may be the beginning of another.
+        self._known = tuple(sorted((t for t in texts if len(t) >= 6), key=len, reverse=True))
+
+    def clean(self, text: str) -> str:
+        for secret in self._known:
+            if secret in text:
+                text = text.replace(secret, MASK)
+        return mask_secrets(text)
+
+    def __repr__(self) -> str:
+        return f"Redactor({len(self._known)} secrets)"
