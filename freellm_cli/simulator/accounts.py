@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from freellm_cli.core.limits import CONCURRENT, REQUESTS, TOKENS, Window
 from freellm_cli.core.secret import Secret
@@ -26,7 +26,7 @@ class Pot:
         self._scope = scope
         self._owner = owner
 
-    def rpm(self, amount: int, *, model: str | None = None, published: bool = True) -> Pot:
+    def rpm(self, amount: int, *, model: str | None = None, published: bool = True) -> Self:
         """Requests in any 60 seconds."""
         return self.limit(REQUESTS, MINUTE, amount, model=model, published=published)
 
@@ -37,23 +37,23 @@ class Pot:
         model: str | None = None,
         tokens: str = "input",
         published: bool = True,
-    ) -> Pot:
+    ) -> Self:
         """Tokens in any 60 seconds; `tokens`: "input", "total" or "reserved" (limits.LimitRule)."""
         return self.limit(TOKENS, MINUTE, amount, model=model, tokens=tokens, published=published)
 
-    def rpd(self, amount: int, *, zone: str = "UTC", model: str | None = None) -> Pot:
+    def rpd(self, amount: int, *, zone: str = "UTC", model: str | None = None) -> Self:
         """Requests in a calendar day of `zone`."""
         return self.limit(REQUESTS, Window("day", zone=zone), amount, model=model)
 
-    def tpd(self, amount: int, *, zone: str = "UTC", model: str | None = None) -> Pot:
+    def tpd(self, amount: int, *, zone: str = "UTC", model: str | None = None) -> Self:
         """Tokens in a calendar day of `zone`."""
         return self.limit(TOKENS, Window("day", zone=zone), amount, model=model, tokens="total")
 
-    def per_24h(self, amount: int, *, model: str | None = None) -> Pot:
+    def per_24h(self, amount: int, *, model: str | None = None) -> Self:
         """Requests in the 24 hours that start with the first one."""
         return self.limit(REQUESTS, Window("first_use", 86_400.0), amount, model=model)
 
-    def concurrent(self, amount: int, *, model: str | None = None) -> Pot:
+    def concurrent(self, amount: int, *, model: str | None = None) -> Self:
         """Requests that are being answered at the same time."""
         return self.limit(CONCURRENT, OPEN, amount, model=model)
 
@@ -69,7 +69,7 @@ class Pot:
         count_refused: bool = False,
         count_failed: bool = True,
         published: bool = True,
-    ) -> Pot:
+    ) -> Self:
         """Any limit that `limits.LimitRule` can say."""
         self._book.add(
             LimitRule(

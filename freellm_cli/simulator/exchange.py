@@ -1,4 +1,4 @@
-"""One request from its arrival to the last byte of its answer: who asks, may they, what is said, what fails."""
+"""One request from its arrival to the last byte of its answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from freellm_cli.simulator.accounts import Identity, Registry
 from freellm_cli.simulator.answer_faults import Scene
 from freellm_cli.simulator.answers import Answer, Rendered, render
 from freellm_cli.simulator.faults import REFUSAL_FAULTS, SAID_FAULTS, Place, Rule, RuleBook
-from freellm_cli.simulator.hosts import Card, Host
+from freellm_cli.simulator.hosts import HOSTS, Card, Host
 from freellm_cli.simulator.journal import ABORTED, ANSWERED, CUT, REFUSED, Journal, Seen
 from freellm_cli.simulator.limits import (
     Admission,
@@ -28,7 +28,7 @@ from freellm_cli.simulator.rate_headers import rate_headers
 from freellm_cli.simulator.refusals import LIMIT_KINDS, Facts, Rejected, refuse
 from freellm_cli.simulator.replies import Call, Question, Reply, answer, scripted
 from freellm_cli.simulator.routes import Route, key_of, route
-from freellm_cli.simulator.wire import DONE, GONE, Connection, Request
+from freellm_cli.simulator.wire import DONE, GONE, Connection, Pause, Request, Step
 from freellm_cli.simulator.wire_faults import BYTE_FAULTS, WIRE_FAULTS
 
 
@@ -133,7 +133,6 @@ class _Turn:
         if self._admission:
             failed = status >= 500 or (ended != DONE and self.rule is not None)
             self._admission.finish(
-                now,
                 input_tokens=self.answer.input_tokens,
                 output_tokens=self.answer.output_tokens,
                 failed=failed,
@@ -186,9 +185,7 @@ class _Turn:
             said = listing(where.host, where.action, where.model, self.request)
             return lambda stream: said
         if where.operation == "other":
-            standings = self._books.limits.standings(
-                self._caller(where, identity, 0, 0), self.seen.at
-            )
+            standings = self._books.limits.standings(self._caller(where, identity, 0, 0))
             account = router_account(where.action, standings)
             return lambda stream: account
         card = self._check_model(where.host, identity)
@@ -277,7 +274,7 @@ class _Turn:
         )
 
     def _admit(self, caller: Caller) -> None:
-        decision = self._books.limits.admit(caller, self.seen.at)
+        decision = self._books.limits.admit(caller)
         if isinstance(decision, Admission):
             self._admission = decision
             self.standings = decision.standings
@@ -300,8 +297,6 @@ class _Turn:
         self.seen.status = self.answer.status
 
     def _refuse_unrouted(self, rejected: Rejected) -> None:
-        from freellm_cli.simulator.hosts import HOSTS
-
         host = HOSTS.get(rejected.facts.key)
         self._style = host.style if host else "openai"
         self.seen.provider = rejected.facts.key
@@ -353,9 +348,7 @@ def _told_facts(model: str, options: dict[str, Any], now: float) -> Facts:
     return facts._replace(**given)
 
 
-def _steps(rendered: Rendered, rule: Rule | None) -> Any:
-    from freellm_cli.simulator.wire import Pause
-
+def _steps(rendered: Rendered, rule: Rule | None) -> list[Step]:
     if rule is None:
         return rendered.steps()
     if rule.name in BYTE_FAULTS:

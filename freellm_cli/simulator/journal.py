@@ -80,7 +80,9 @@ class Seen:
 
 
 class Counts(NamedTuple):
-    """`refused`: by the simulator's own limits (429). `foreseeable`: those that could have been known."""
+    """`refused`: by the simulator's own limits (429). `foreseeable`: those that could have been known:
+    the limit is published, or it had been hit before and was not free again yet. `malformed`: what came
+    was no HTTP."""
 
     requests: int
     answered: int
@@ -88,6 +90,7 @@ class Counts(NamedTuple):
     foreseeable: int
     aborted: int
     cut: int
+    malformed: int
     faults: int
     open_requests: int
     open_connections: int
@@ -109,7 +112,8 @@ class Journal:
         self._seen: list[Seen] = []
         self._number = 0
         self._tally = dict.fromkeys((OPEN, ANSWERED, REFUSED, ABORTED, CUT), 0)
-        self._limited = self._foreseeable = self._faults = self._peak_requests = 0
+        self._limited = self._foreseeable = self._faults = self._malformed = 0
+        self._peak_requests = 0
 
     def forget(self) -> None:
         with self._changed:
@@ -134,6 +138,11 @@ class Journal:
                 del self._seen[: self._keep // 10]
             self._tally[OPEN] += 1
             self._peak_requests = max(self._peak_requests, self._tally[OPEN])
+            self._changed.notify_all()
+
+    def malformed(self) -> None:
+        with self._changed:
+            self._malformed += 1
             self._changed.notify_all()
 
     def limited(self, seen: Seen) -> None:
@@ -177,6 +186,7 @@ class Journal:
             foreseeable=self._foreseeable,
             aborted=self._tally[ABORTED],
             cut=self._tally[CUT],
+            malformed=self._malformed,
             faults=self._faults,
             open_requests=self._tally[OPEN],
             open_connections=self._open_connections,

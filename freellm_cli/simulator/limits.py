@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from freellm_cli.core.clock import Clock
 from freellm_cli.core.limits import CONCURRENT, REQUESTS, TOKENS, Window
 
 SCOPES = ("key", "account", "address", "provider")
@@ -94,11 +96,12 @@ class Refusal(NamedTuple):
 class Entry:
     """One thing that was counted; `amount` may still change while it counts."""
 
-    __slots__ = ("amount", "at")
+    __slots__ = ("amount", "at", "counts")
 
     def __init__(self, at: int, amount: int) -> None:
         self.at = at
         self.amount = amount
+        self.counts = True
 
 
 class Meter:
@@ -145,20 +148,20 @@ class SlidingMeter(Meter):
         super().__init__()
         self._span = ticks(seconds)
         self._entries: deque[Entry] = deque()
-        self._expired_to = 0
 
     def _expire(self, now: int) -> None:
         entries = self._entries
         while entries and entries[0].at + self._span <= now:
-            self._expired_to = entries[0].at
-            self.total -= entries.popleft().amount
+            entry = entries.popleft()
+            entry.counts = False
+            self.total -= entry.amount
 
     def _keep(self, entry: Entry) -> Entry:
         self._entries.append(entry)
         return entry
 
     def _counts(self, entry: Entry) -> bool:
-        return bool(self._entries) and entry.at >= self._entries[0].at
+        return entry.counts
 
     def free_at(self, now: int, need: int, amount: int) -> int | None:
         if need > amount:
@@ -241,17 +244,21 @@ class Admission:
         self._done = False
         self.standings = standings
 
-    def finish(self, now: float, *, input_tokens: int, output_tokens: int, failed: bool) -> None:
+    def finish(self, *, input_tokens: int, output_tokens: int, failed: bool) -> None:
         if not self._done:
             self._done = True
-            self._book._settle(self._counted, now, input_tokens, output_tokens, failed)
+            self._book.settle(self._counted, input_tokens, output_tokens, failed)
 
 
 class LimitBook:
-    """Every limit of one simulator and what has been counted on it. Safe from any thread."""
+    """Every limit of one simulator and what has been counted on it. Safe from any thread.
 
-    def __init__(self, rules: list[LimitRule] | None = None) -> None:
-        self._rules = list(rules or [])
+    The clock is read under the lock: two requests are counted in the order of their times.
+    """
+
+    def __init__(self, clock: Clock, rules: Iterable[LimitRule] = ()) -> None:
+        self._clock = clock
+        self._rules = list(rules)
         self._meters: dict[tuple[int, str, str], Meter] = {}
         self._lock = threading.Lock()
 
@@ -264,11 +271,11 @@ class LimitBook:
         with self._lock:
             self._meters.clear()
 
-    def admit(self, caller: Caller, now: float) -> Admission | Refusal:
+    def admit(self, caller: Caller) -> Admission | Refusal:
         """Counts a request if every limit has room for it; counts nothing of it otherwise, but for
         limits that count refusals too."""
-        tick = ticks(now)
         with self._lock:
+            tick = ticks(self._clock.now())
             touched = [(rule, self._meter(place, rule, caller)) for place, rule in self._of(caller)]
             short = [pair for pair in touched if not _has_room(*pair, caller, tick)]
             if short:
@@ -279,10 +286,10 @@ class LimitBook:
             standings = tuple(_standing(rule, meter, tick) for rule, meter in touched)
         return Admission(self, counted, standings)
 
-    def standings(self, caller: Caller, now: float) -> tuple[Standing, ...]:
+    def standings(self, caller: Caller) -> tuple[Standing, ...]:
         """How the limits of `caller` stand, without counting anything."""
-        tick = ticks(now)
         with self._lock:
+            tick = ticks(self._clock.now())
             touched = [(rule, self._meter(place, rule, caller)) for place, rule in self._of(caller)]
             return tuple(_standing(rule, meter, tick) for rule, meter in touched)
 
@@ -325,16 +332,16 @@ class LimitBook:
             foreseeable=foreseeable,
         )
 
-    def _settle(
+    def settle(
         self,
         counted: list[tuple[LimitRule, Meter, Entry]],
-        now: float,
         input_tokens: int,
         output_tokens: int,
         failed: bool,
     ) -> None:
-        tick = ticks(now)
+        """Puts right what an admission had counted, now that its answer has ended."""
         with self._lock:
+            tick = ticks(self._clock.now())
             for rule, meter, entry in counted:
                 if rule.unit == CONCURRENT or (failed and not rule.count_failed):
                     meter.change(entry, 0, tick)

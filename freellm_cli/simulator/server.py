@@ -25,7 +25,7 @@ from freellm_cli.simulator.hosts import host_of
 from freellm_cli.simulator.journal import Counts, Journal, Seen
 from freellm_cli.simulator.limits import LimitBook
 from freellm_cli.simulator.profiles import PROFILES, Profile
-from freellm_cli.simulator.wire import Connection, Gate, Malformed
+from freellm_cli.simulator.wire import Connection, Gate, Malformed, Request, Send, bad_request
 
 BACKLOG = 1024
 
@@ -66,7 +66,7 @@ class Simulator:
         self.profile = PROFILES[profile] if isinstance(profile, str) else profile
         self.clock: Clock = clock or RealClock()
         self._address = (host, port)
-        limits = LimitBook(list(self.profile.limits))
+        limits = LimitBook(self.clock, self.profile.limits)
         self._books = Books(limits, Registry(limits), RuleBook(seed), RuleBook(seed), Journal())
         pace = Pace(
             self.profile.first_token_s if first_token_s is None else first_token_s,
@@ -85,7 +85,9 @@ class Simulator:
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self.stop()
+        fault = self._end()
+        if fault and error is None:
+            raise fault
 
     def start(self) -> None:
         """Listens; connections are accepted from here on."""
@@ -94,13 +96,17 @@ class Simulator:
 
     def stop(self) -> None:
         """Ends every connection and thread. Raises the first fault of the simulator itself, if any."""
+        fault = self._end()
+        if fault:
+            raise fault
+
+    def _end(self) -> BaseException | None:
         door, self._door = self._door, None
-        if door:
-            self._port = door.port
-            door.close()
-            self._gate.close()
-            if door.errors:
-                raise door.errors[0]
+        if door is None:
+            return None
+        door.close()
+        self._gate.close()
+        return door.errors[0] if door.errors else None
 
     @property
     def port(self) -> int:
@@ -109,7 +115,8 @@ class Simulator:
     @property
     def url(self) -> str:
         """Root of all providers, without a slash at the end."""
-        return f"http://{self._address[0]}:{self.port}"
+        host = self._address[0]
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
     def base_url(self, provider: str) -> str:
         """The base URL of `provider`; a name that no host has is a plain OpenAI-compatible one."""
@@ -258,7 +265,7 @@ class Simulator:
         journal.connected(+1)
         counted = True
         try:
-            while (request := connection.read_request()) is not None:
+            while (request := self._read(connection)) is not None:
                 if self._control and request.path.startswith("/_control"):
                     if counted:
                         # Whoever holds the remote control is no client.
@@ -272,6 +279,14 @@ class Simulator:
         finally:
             if counted:
                 journal.connected(-1)
+
+    def _read(self, connection: Connection) -> Request | None:
+        try:
+            return connection.read_request()
+        except Malformed as malformed:
+            self._books.journal.malformed()
+            connection.play([Send(bad_request(str(malformed)))], lambda end: None)
+            return None
 
 
 def _check_operation(on: str) -> None:
@@ -339,8 +354,8 @@ class _Door:
     def _run(self, connection: Connection, address: str) -> None:
         try:
             self._converse(connection, address)
-        except (OSError, Malformed):
-            pass  # The client left or talked nonsense; there is nobody to answer.
+        except OSError:
+            pass  # The client left; there is nobody to answer.
         except Exception as error:  # noqa: BLE001 - raised by `stop`, where somebody can see it
             self.errors.append(error)
         finally:

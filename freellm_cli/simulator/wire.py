@@ -6,11 +6,14 @@ import contextlib
 import selectors
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote
 
+# struct linger: two shorts on Windows, two ints elsewhere.
+_LINGER = "hh" if sys.platform == "win32" else "ii"
 MAX_HEAD = 65_536
 MAX_BODY = 64 * 1024 * 1024
 
@@ -224,7 +227,7 @@ class Connection:
     def _cut(self, step: Cut) -> None:
         if step.reset:
             # Linger of zero seconds: close() sends RST and drops what is unsent.
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack(_LINGER, 1, 0))
             self._sock.close()
         else:
             self.abort()
@@ -264,6 +267,14 @@ class Connection:
             return not self._sock.recv(1, socket.MSG_PEEK)
         except OSError:
             return True
+
+
+def bad_request(reason: str) -> bytes:
+    """What a client gets that does not speak HTTP."""
+    head = (
+        f"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: {len(reason)}\r\n"
+    )
+    return f"{head}connection: close\r\n\r\n{reason}".encode("ascii", "replace")
 
 
 def _parse_headers(lines: list[str]) -> dict[str, str]:
