@@ -1,7 +1,7 @@
 """What the catalog says of providers and models: dated facts, discovery and settings merged."""
 
-from __future__ import annotations
-
+# Without `from __future__ import annotations`: a NamedTuple compiles each annotation that is a text, which
+# made this module three times as slow to import (2.5 ms for 0.8 ms), and every command imports it.
 from typing import Any, NamedTuple
 
 STATUSES = ("active", "restricted", "closed", "expires", "unknown")
@@ -97,9 +97,9 @@ class ProviderSpec(NamedTuple):
     quirks: dict[str, Any] = {}  # noqa: RUF012 - read-only by contract
     notes: str = ""
     endpoints: dict[str, str] = {}  # noqa: RUF012 - read-only by contract
-    """Further addresses by purpose: "key" (what is left on this key; relative to base_url), "openai"
-    (the OpenAI-compatible base of a provider whose own dialect differs), "mainland", "cloud", and for
-    logins "authorize", "token", "userinfo"."""
+    """Further addresses by purpose: "key" (what is left on this key; relative to base_url),
+    "openai" (the OpenAI-compatible base of a provider whose own dialect differs), "mainland",
+    "cloud", and for logins "authorize", "token", "userinfo"."""
     timeouts: dict[str, float] = {}  # noqa: RUF012 - read-only by contract
     """Seconds that differ from `core.http.Timeouts`: "first_token", "idle"."""
     history: tuple[str, ...] = ()

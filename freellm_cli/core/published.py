@@ -43,8 +43,8 @@ def limits_for(
 
     `credential` is the credential's id. `account` names what the provider counts by (a project, an
     organisation); while that is not known ("") each credential is an account of its own. A model's
-    own limit takes the place of its provider's per-model limit of the same unit and window; a group's
-    limit holds for the models of that group alone.
+    own limit takes the place of its provider's per-model limit of the same unit and window; a
+    group's limit holds for the models of that group alone.
     """
     owners = {
         "credential": f"credential:{credential}",
