@@ -60,7 +60,6 @@ def _status(answer: Answer, scene: Scene, options: Options) -> None:
     raw = body if isinstance(body, bytes) else body if isinstance(body, str) else json.dumps(body)
     data = raw if isinstance(raw, bytes) else raw.encode("utf-8", "surrogatepass")
     _becomes(answer, options.get("status", 500), data, options.get("content_type", JSON))
-    answer.headers += list(dict(options.get("headers") or {}).items())
 
 
 def _frames(answer: Answer, scene: Scene, options: Options) -> None:

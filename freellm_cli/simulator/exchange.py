@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from freellm_cli.core.clock import Clock
@@ -81,6 +82,7 @@ class Exchange:
         rendered = render(said, http10=request.http10, keep_alive=request.keep_alive)
         rendered.head_only = request.method == "HEAD"
         rendered.headers += [
+            ("date", http_date(self._clock.now())),
             ("x-request-id", f"req_{turn.seen.number}"),
             *rate_headers(turn.headers_style, turn.standings),
         ]
@@ -146,27 +148,32 @@ class _Turn:
         text = key_of(where.host, where.compatible, self.request)
         identity = self._books.registry.identify(text)
         self.seen.key, self.seen.fingerprint = identity.name, identity.fingerprint
-        body = self._body(where)
-        self.seen.model = where.model or (body.get("model", "") if body else "")
+        body, flaw = self._body(where)
         self._check_key(where, identity)
+        if flaw:
+            raise Rejected("bad_request", Facts(message=flaw))
         make = self._maker(where, body, identity)
         place = Place(where.host.id, self.seen.model, text, where.operation)
         self.rule = self._books.faults.pick(place)
         self._play_said(make, url)
 
-    def _body(self, where: Route) -> dict[str, Any]:
+    def _body(self, where: Route) -> tuple[dict[str, Any], str]:
+        """The JSON object that was sent, and what is wrong with it. A key is judged before its body."""
+        self.seen.model = where.model
         if self.request.method in ("GET", "HEAD"):
-            return {}
+            return {}, ""
         try:
             body = json.loads(self.request.body or b"{}")
         except ValueError as error:
-            text = f"Invalid JSON payload received. {error}"
-            raise Rejected("bad_request", Facts(message=text)) from None
+            return {}, f"Invalid JSON payload received. {error}"
         if not isinstance(body, dict):
-            raise Rejected("bad_request", Facts(message="The body must be a JSON object."))
+            return {}, "The body must be a JSON object."
+        if where.compatible and str(body.get("model", "")).startswith("models/"):
+            body["model"] = body["model"].removeprefix("models/")
         self.seen.body = body
+        self.seen.model = where.model or str(body.get("model") or "")
         self.seen.stream = where.action == "streamGenerateContent" or body.get("stream") is True
-        return body
+        return body, ""
 
     def _check_key(self, where: Route, identity: Identity) -> None:
         host = where.host
@@ -294,6 +301,7 @@ class _Turn:
             self._refuse(rule.name, _told_facts(self.seen.model, rule.options, self.seen.at))
         elif rule.name in SAID_FAULTS:
             SAID_FAULTS[rule.name](self.answer, Scene(make, url), rule.options)
+        self.answer.headers += list(dict(rule.options.get("headers") or {}).items())
         self.seen.status = self.answer.status
 
     def _refuse_unrouted(self, rejected: Rejected) -> None:
@@ -357,6 +365,17 @@ def _steps(rendered: Rendered, rule: Rule | None) -> list[Step]:
         return WIRE_FAULTS[rule.name](rendered, rule.options)
     delay = rule.options.get("delay_s")
     return [Pause(delay), *rendered.steps()] if delay else rendered.steps()
+
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def http_date(now: float) -> str:
+    """A time as RFC 9110 writes it, whatever the locale."""
+    at = datetime.fromtimestamp(now, UTC)
+    month = _MONTHS[at.month - 1]
+    return f"{_DAYS[at.weekday()]}, {at.day:02} {month} {at.year} {at:%H:%M:%S} GMT"
 
 
 _CREDENTIALS = frozenset({"authorization", "x-goog-api-key", "api-key", "x-api-key", "cookie"})

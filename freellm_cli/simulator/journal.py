@@ -93,6 +93,7 @@ class Counts(NamedTuple):
     malformed: int
     faults: int
     open_requests: int
+    stalled: int
     open_connections: int
     peak_requests: int
     peak_connections: int
@@ -106,6 +107,7 @@ class Journal:
         self._keep = keep
         self._open_connections = 0
         self._peak_connections = 0
+        self._stalled = 0
         self._forget()
 
     def _forget(self) -> None:
@@ -127,6 +129,11 @@ class Journal:
         with self._changed:
             self._open_connections += change
             self._peak_connections = max(self._peak_connections, self._open_connections)
+            self._changed.notify_all()
+
+    def stalled(self, change: int) -> None:
+        with self._changed:
+            self._stalled += change
             self._changed.notify_all()
 
     def arrived(self, seen: Seen) -> None:
@@ -189,6 +196,7 @@ class Journal:
             malformed=self._malformed,
             faults=self._faults,
             open_requests=self._tally[OPEN],
+            stalled=self._stalled,
             open_connections=self._open_connections,
             peak_requests=self._peak_requests,
             peak_connections=self._peak_connections,

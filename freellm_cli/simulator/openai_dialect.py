@@ -221,7 +221,7 @@ def _check_fields(body: dict[str, Any], messages: list[Any], host: Host, model: 
     for name, value in body.items():
         known = not policy.allowed or name in policy.allowed
         if value is not None and (not known or name in policy.refused):
-            raise Rejected("bad_field", Facts(model, field=name))
+            raise Rejected("bad_field", Facts(model, field=name, value=value))
     if policy.single_choice and (body.get("n") or 1) > 1:
         raise Rejected("bad_field", Facts(model, field="n"))
     for place, message in enumerate(messages):

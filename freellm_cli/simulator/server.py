@@ -74,7 +74,7 @@ class Simulator:
         )
         self._exchange = Exchange(self._books, self.clock, pace, lambda: self.url)
         self._control = Control(self, control_token) if control_token else None
-        self._gate = Gate()
+        self._gate = Gate(self._books.journal.stalled)
         self._door: _Door | None = None
         self._play_profile()
 

@@ -62,21 +62,22 @@ DONE, GONE, CUT = "done", "gone", "cut"
 
 
 class Gate:
-    """What stalled answers wait for. Opening it wakes all that wait now; later ones wait anew."""
+    """What stalled answers wait for. Opening it wakes all that wait now; later ones wait anew.
 
-    def __init__(self) -> None:
+    `waiting(change)` is told of each one that begins (+1) or ends (-1) to wait.
+    """
+
+    def __init__(self, waiting: Callable[[int], None]) -> None:
+        self.waiting = waiting
         self._lock = threading.Lock()
         self._ours, self._theirs = socket.socketpair()
 
     def open(self) -> None:
         with self._lock:
+            # Those that wait hold duplicates, which read the end once our side is closed.
             self._ours.close()
-            self._waiting_end_closes()
+            self._theirs.close()
             self._ours, self._theirs = socket.socketpair()
-
-    def _waiting_end_closes(self) -> None:
-        # Waiters hold duplicates, which read the end of the stream once our side is closed.
-        self._theirs.close()
 
     def ticket(self) -> socket.socket:
         """A socket that becomes readable when the gate opens; the caller closes it."""
@@ -241,7 +242,11 @@ class Connection:
                 return self._left_within(selector, step.seconds)
             with self._gate.ticket() as ticket:
                 selector.register(ticket, selectors.EVENT_READ)
-                return self._left_before_gate(selector, ticket)
+                self._gate.waiting(+1)
+                try:
+                    return self._left_before_gate(selector, ticket)
+                finally:
+                    self._gate.waiting(-1)
 
     def _left_within(self, selector: selectors.BaseSelector, seconds: float) -> bool:
         if not selector.select(seconds):

@@ -226,23 +226,25 @@ def _delay(answer: Rendered, options: Options) -> list[Step]:
 
 
 def _slow_headers(answer: Rendered, options: Options) -> list[Step]:
-    """The head comes a byte every `delay_s` seconds (0.005)."""
+    """The head comes `size` bytes (1) every `delay_s` seconds (0.005)."""
     head = answer.head()
-    steps = _drip(head, options)
+    steps = _drip(head, options, 1)
     if answer.frames is None:
         return [*steps, Send(answer.body)]
     return [*steps, *answer.frame_steps(answer.frames), Send(answer.end)]
 
 
 def _slow_body(answer: Rendered, options: Options) -> list[Step]:
-    """The body comes a byte every `delay_s` seconds (0.005)."""
+    """The body comes `size` bytes (64) every `delay_s` seconds (0.005)."""
     parts = [answer.body] if answer.frames is None else [answer.frame(one) for one in answer.frames]
-    return [Send(answer.head()), *_drip(b"".join(parts) + answer.end, options)]
+    return [Send(answer.head()), *_drip(b"".join(parts) + answer.end, options, 64)]
 
 
-def _drip(data: bytes, options: Options) -> list[Step]:
+def _drip(data: bytes, options: Options, size: int) -> list[Step]:
     pause = Pause(options.get("delay_s", 0.005))
-    return [step for byte in data for step in (Send(bytes([byte])), pause)]
+    size = options.get("size", size)
+    parts = [data[place : place + size] for place in range(0, len(data), size)]
+    return [step for part in parts for step in (Send(part), pause)]
 
 
 def _garbage(answer: Rendered, options: Options) -> list[Step]:

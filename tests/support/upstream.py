@@ -2,7 +2,7 @@
 
 Get one
 -------
-    from tests.support.upstream import upstream          # fixture `upstream` is a "generous" one, fresh a test
+    from tests.support.upstream import upstream          # a "generous" one, fresh a test
 
     def test_something(upstream): ...                     # import the fixture by name (or in a conftest)
 
@@ -44,20 +44,22 @@ Faults
     sim.fail("error_after", after=3)                      # three tokens, then an error event
     sim.fail("status", status=418, body={"error": "…"}, headers={"retry-after": "3"})
     sim.fail("frames", frames=["data: {…}\\n\\n", "data: [DONE]\\n\\n"])      # the raw stream
-    sim.fail("stall_before_first_token"); …; sim.release()   # silence until released or the client leaves
+    sim.fail("stall_before_first_token")                  # silence until released or the client leaves
+    sim.wait_for(lambda counts: counts.stalled == 1); sim.release()
     sim.fail("delay", delay_s=0.2); sim.fail("html_502", probability=0.1, times=None)
     on="chat" (default) | "completions" | "embeddings" | "models" | "count" | "other" | "any";  skip=2
 
-`FAULTS` maps every name to what it does (about 120). Families: provider's own refusals (rate_minute, rate_day,
-tokens_minute, tokens_day, concurrent, capacity, no_key, bad_key, suspended, out_of_credit, forbidden, no_model,
-retired, no_access, bad_field, bad_request, too_long, filtered, too_large, server_error, bad_gateway, overloaded,
-timeout…), html_200/403/502/504/524, things inside a 200 (error_in_200, error_in_choice, empty_choices,
-status_frame, blank_answer, null_content, not_json, empty_body, truncated_json…), streams (first_event_error,
-event_error, error_after, finish_error, missing_done, no_finish, duplicate_finish, usage_every_chunk,
-comments_first, crlf, no_space, split_utf8, one_byte, tool_no_index, tool_whole…), connections
-(cut_before_headers, reset_before_headers, cut_after_headers, cut_midstream, reset_midstream, cut_mid_json,
-cut_mid_utf8, stall_before_headers, stall_before_first_token, stall_midstream, slow_headers, garbage, http_10,
-bad_chunk, length_too_long, length_too_short, gzip, redirect, stale_keepalive, early_hints…).
+`FAULTS` maps every name to what it does (over 110). Families: provider's own refusals (rate_minute,
+rate_day, tokens_minute, tokens_day, concurrent, capacity, no_key, bad_key, suspended, out_of_credit,
+forbidden, no_model, retired, no_access, bad_field, bad_request, too_long, filtered, too_large,
+server_error, bad_gateway, overloaded, timeout…), html_200/403/502/504/524, things inside a 200
+(error_in_200, error_in_choice, empty_choices, status_frame, blank_answer, null_content, not_json,
+empty_body, truncated_json…), streams (first_event_error, event_error, error_after, finish_error,
+missing_done, no_finish, duplicate_finish, usage_every_chunk, comments_first, crlf, no_space, split_utf8,
+one_byte, tool_no_index, tool_whole…), connections (cut_before_headers, reset_before_headers,
+cut_after_headers, cut_midstream, reset_midstream, cut_mid_json, cut_mid_utf8, stall_before_headers,
+stall_before_first_token, stall_midstream, slow_headers, garbage, http_10, bad_chunk, length_too_long,
+length_too_short, gzip, redirect, stale_keepalive, early_hints…).
 
 What models say
 ---------------
@@ -76,7 +78,7 @@ What it saw
                         (JSON) .raw .stream .status .refusal .fault .foreseeable .at .ended_at .address
                         .outcome "open" | "answered" | "refused" | "aborted" (client left) | "cut"
     sim.counts          requests answered refused foreseeable aborted cut faults open_requests
-                        open_connections peak_requests peak_connections
+                        stalled open_connections peak_requests peak_connections
     sim.wait_for(lambda counts: counts.aborted == 1)      # True, or False after 5 s
     sim.reset()         forgets faults, requests and what was counted; keys and limits stay
 

@@ -80,7 +80,7 @@ _RETRY_AFTER = {"groq": "{:.3f}", "cerebras": "{:.0f}", "openai": "{:.0f}", "sam
 
 def _retry_headers(style: str, kind: str, facts: Facts) -> tuple[tuple[str, str], ...]:
     form = _RETRY_AFTER.get(style)
-    if form is None or kind not in LIMIT_KINDS or facts.wait_s is None:
+    if form is None or kind not in LIMIT_KINDS - {"capacity"} or facts.wait_s is None:
         return ()
     wait = facts.wait_s if "3f" in form else math.ceil(facts.wait_s)
     return (("retry-after", form.format(wait)),)

@@ -222,7 +222,7 @@ def _mistral_field(facts: Facts) -> Any:
         "type": "extra_forbidden",
         "loc": ["body", *facts.field.split(".")],
         "msg": "Extra inputs are not permitted",
-        "input": None,
+        "input": facts.value,
     }
     body = {
         "object": "error",

@@ -110,7 +110,6 @@ OLLAMA: dict[str, Words] = {
     "no_model": lambda f: openai_error(
         f'model "{f.model}" not found, try pulling it first', "api_error", None
     ),
-    "rate_minute": lambda f: {"error": "you have reached your hourly usage limit"},
     "rate_day": lambda f: {"error": "you have reached your weekly usage limit, please upgrade"},
     "overloaded": lambda f: {
         "error": "Server overloaded, please retry shortly (ref: aaa65c70-cfa0-446b-86f1-4ab0e2deb9e4)"

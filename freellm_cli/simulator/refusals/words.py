@@ -46,6 +46,8 @@ class Facts(NamedTuple):
 
     model: str = ""
     field: str = ""
+    value: Any = None
+    """Of the refused field."""
     message: str = ""
     key: str = ""
     limit: int = 0
