@@ -28,7 +28,9 @@ COMMANDS: dict[str, CommandRow] = {
     "chat": CommandRow("chat", "Ask a question; the answer comes as it is written."),
     "keys": CommandRow("keys", "Add, list, check and remove API keys."),
     "models": CommandRow("models", "What can be asked: providers, families, contexts, limits."),
-    "limits": CommandRow("limits", "Used, limit and reset of every key and model; what rests and why."),
+    "limits": CommandRow(
+        "limits", "Used, limit and reset of every key and model; what rests and why."
+    ),
     "why": CommandRow("why", "What became of a request: every target tried, and why."),
     "route": CommandRow("route", "Where a request for a model would go now; nothing is sent."),
     "config": CommandRow("config", "Show, set and check the settings, with their source."),
@@ -64,7 +66,12 @@ def _global_options() -> list[TyperOption]:
 
     def option(flags: list[str], text: str, **more: Any) -> TyperOption:
         return TyperOption(
-            param_decls=flags, help=text, expose_value=False, callback=remember, is_eager=True, **more
+            param_decls=flags,
+            help=text,
+            expose_value=False,
+            callback=remember,
+            is_eager=True,
+            **more,
         )
 
     return [
@@ -127,7 +134,11 @@ def run_typer(argv: list[str], face: Face) -> int:
     usage_fault = typer.BadParameter.__mro__[2]  # the base of every fault a command line can have
     try:
         code = build_root().main(
-            args=argv, prog_name="freellm", standalone_mode=False, obj=face, windows_expand_args=False
+            args=argv,
+            prog_name="freellm",
+            standalone_mode=False,
+            obj=face,
+            windows_expand_args=False,
         )
     except typer.Abort:
         return EXIT_INTERRUPTED

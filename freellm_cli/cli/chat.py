@@ -58,8 +58,8 @@ def chat(
 
     Example: git diff | freellm chat -m kimi-k2 "write the commit message"
     """
-    from freellm_cli.cli.chat_options import ChatOptions
     from freellm_cli.cli.chat_face import chat as ask
+    from freellm_cli.cli.chat_options import ChatOptions
 
     values = {name: ctx.params[name] for name in ChatOptions._fields}
     for name in ("prompt", "option", "stop"):

@@ -102,7 +102,7 @@ class Face:
         return error.exit_code
 
     def show_crash(self, error: Exception) -> int:
-        """A fault of ours: one line here, the traceback (cleaned of secrets) in a file of the state folder."""
+        """A fault of ours: one line here, the traceback (without secrets) in a file of the state folder."""
         import traceback
 
         text = self._clean("".join(traceback.format_exception(error)))

@@ -24,7 +24,9 @@ class Needs(NamedTuple):
     def counted_tokens(self, counting: str) -> int:
         """Tokens to reserve where a provider counts "input", "total" (prompt and answer) or "reserved"
         (prompt and max_tokens, whatever the answer's length)."""
-        return self.prompt_tokens if counting == "input" else self.prompt_tokens + self.answer_tokens
+        return (
+            self.prompt_tokens if counting == "input" else self.prompt_tokens + self.answer_tokens
+        )
 
 
 def needs_of(request: ChatRequest, *, prompt_tokens: int, private: bool = False) -> Needs:

@@ -51,10 +51,12 @@ def after_verdict(
     if kind == "content_filtered":
         return _one_other_provider(request_faults)
     if kind in _WORTH_REPEATING:
-        exclude = {"model": "model", "provider": "provider"}.get(verdict.scope, "target")
-        if kind in ("server_error", "timeout") and exclude == "provider":
-            exclude = "target"
+        exclude = "model" if verdict.shared or verdict.scope == "model" else "target"
+        if kind == "html_error_page":
+            exclude = "provider"
         return Next("elsewhere", exclude, repeatable=tries < SAME_TARGET_TRIES)
+    if verdict.shared and verdict.scope == "model":
+        return Next("elsewhere", "model")
     return Next("elsewhere", _BY_SCOPE.get(verdict.scope, "target"))
 
 

@@ -16,20 +16,21 @@ from freellm_cli.core.errors import NoCredential, ProviderClosed, UnknownName
 FOREIGN_PREFIXES = {"google": "gemini", "models": "gemini", "openai": "", "anthropic": ""}
 VIRTUAL_NAMES = ("auto", "fast", "smart")
 MAX_AUTO_STEPS = 8
+MAX_SUCCESSORS = 4
 
 
 class KnownModels(Protocol):
     """The part of the catalog that routing asks."""
 
     def providers(self) -> tuple[ProviderSpec, ...]: ...
-    def has_provider(self, provider: str) -> bool: ...
+    def provider_ids(self) -> tuple[str, ...]: ...
     def provider(self, provider: str) -> ProviderSpec: ...
     def models(self, provider: str | None = None) -> tuple[ModelSpec, ...]: ...
     def model(self, model_id: str) -> ModelSpec | None: ...
     def family(self, name: str) -> tuple[ModelSpec, ...]: ...
-    def successors(self, family: str) -> tuple[str, ...]: ...
+    def successors(self, name: str) -> tuple[str, ...]: ...
     def spec_for_unknown(self, provider: str, name: str) -> ModelSpec: ...
-    def named(self, name: str) -> tuple[ModelSpec, ...]: ...
+    def find(self, text: str) -> tuple[ModelSpec, ...]: ...
     def nearest_models(self, name: str, n: int = 3) -> tuple[str, ...]: ...
 
 
@@ -38,6 +39,8 @@ class Step(NamedTuple):
 
     models: tuple[ModelSpec, ...]
     why: str
+    last_resort: bool = False
+    """Members said to be gone and successors: asked only where nothing that is served can be."""
 
 
 class Exclusion(NamedTuple):
@@ -79,8 +82,9 @@ def resolve(asked: str, book: Book) -> Route:
     found = _expand(name, book, seen=())
     excluded: list[Exclusion] = []
     steps = _usable_steps(found, book, excluded)
-    if steps and not _all_closed(found):
-        return Route(asked, steps, excluded=tuple(excluded))
+    firm = tuple(step for step in steps if not step.last_resort)
+    if firm and not _all_closed(found):
+        return Route(asked, firm, excluded=tuple(excluded))
     return _around_closed(asked, name, found, steps, tuple(excluded), book)
 
 
@@ -95,7 +99,7 @@ def _usable_steps(found: Sequence[Step], book: Book, excluded: list[Exclusion]) 
             else:
                 kept.append(model)
         if kept:
-            steps.append(Step(tuple(kept), step.why))
+            steps.append(step._replace(models=tuple(kept)))
     return tuple(steps)
 
 
@@ -122,14 +126,14 @@ def _around_closed(
     book: Book,
 ) -> Route:
     """The same family elsewhere, for a model whose service or deployment has ended."""
-    closed = [model for step in found for model in step.models if _has_ended(model, book)]
+    closed = [model for step in found for model in step.models if _is_shut(model, book)]
     if not closed:
-        raise _no_credential(name, found, excluded)
+        raise _no_credential(name, found, excluded, book)
     first = closed[0]
     detour = _detour(first, book) if book.reroute_closed else ()
     tried = {model.id for step in steps for model in step.models}
     detour = tuple(
-        Step(kept, step.why)
+        step._replace(models=kept)
         for step in detour
         if (kept := tuple(model for model in step.models if model.id not in tried))
     )
@@ -145,11 +149,19 @@ def _has_ended(model: ModelSpec, book: Book) -> bool:
     return model.status == "closed" or book.catalog.provider(model.provider).status == "closed"
 
 
+def _is_shut(model: ModelSpec, book: Book) -> bool:
+    """Gone for everybody, or open to few and this person is not among them."""
+    if _has_ended(model, book):
+        return True
+    status = book.catalog.provider(model.provider).status
+    return status == "restricted" and model.provider not in book.usable
+
+
 def _detour(model: ModelSpec, book: Book) -> tuple[Step, ...]:
     if not model.family:
         return ()
-    steps = _family_steps(model.family, book)
-    return _usable_steps(steps, book, [])
+    steps = _usable_steps(_family_steps(model.family, book), book, [])
+    return tuple(step for step in steps if not step.last_resort) or steps
 
 
 def _ended_note(model: ModelSpec, book: Book) -> str:
@@ -157,6 +169,9 @@ def _ended_note(model: ModelSpec, book: Book) -> str:
     if provider.status == "closed":
         since = f" on {provider.status_date}" if provider.status_date else ""
         return f"{provider.title} closed{since}"
+    if provider.status == "restricted" and model.provider not in book.usable:
+        since = f" since {provider.status_date}" if provider.status_date else ""
+        return f"{provider.title} is closed to most people{since}"
     since = f" since {model.status_date}" if model.status_date else ""
     return f"{model.id} is listed as no longer served{since}"
 
@@ -178,7 +193,7 @@ def _has_ended_id(model_id: str, book: Book) -> bool:
 
 
 def _no_credential(
-    name: str, found: Sequence[Step], excluded: tuple[Exclusion, ...]
+    name: str, found: Sequence[Step], excluded: tuple[Exclusion, ...], book: Book
 ) -> NoCredential:
     providers = sorted({model.provider for step in found for model in step.models})
     if not providers:
@@ -192,8 +207,14 @@ def _no_credential(
             f"the settings allow none of the models that {name!r} stands for",
             hint="see `freellm config show` (providers.*.models)",
         )
-    commands = " or ".join(f"`freellm keys add {provider}`" for provider in providers[:3])
+    commands = " or ".join(f"`{_way_in(book.catalog.provider(name))}`" for name in providers[:3])
     return NoCredential(f"no key for {', '.join(providers[:3])}: run {commands}", hint="")
+
+
+def _way_in(provider: ProviderSpec) -> str:
+    if provider.auth == "oauth":
+        return f"freellm oauth login {provider.id.replace('_', '-')}"
+    return f"freellm keys add {provider.id}"
 
 
 def _ids(steps: Sequence[Step]) -> tuple[str, ...]:
@@ -205,8 +226,8 @@ def _expand(name: str, book: Book, seen: tuple[str, ...]) -> tuple[Step, ...]:
     if name in book.aliases and name not in seen:
         steps: list[Step] = []
         for entry in book.aliases[name]:
-            for step in _expand(entry, book, (*seen, name)):
-                steps.append(Step(step.models, f"alias {name}"))
+            found = _expand(entry, book, (*seen, name))
+            steps.extend(step._replace(why=f"alias {name}") for step in found)
         return tuple(steps)
     direct = _by_provider(name, book) or _by_family(name, book) or _by_bare_name(name, book)
     if direct:
@@ -220,7 +241,7 @@ def _expand(name: str, book: Book, seen: tuple[str, ...]) -> tuple[Step, ...]:
 
 def _by_provider(name: str, book: Book) -> tuple[Step, ...]:
     provider, slash, rest = name.partition("/")
-    if not slash or not rest or not book.catalog.has_provider(provider):
+    if not slash or not rest or provider not in book.catalog.provider_ids():
         return ()
     model = book.catalog.model(name)
     if model is None:
@@ -257,13 +278,13 @@ def _family_steps(family: str, book: Book) -> tuple[Step, ...]:
         model for model in members if book.catalog.provider(model.provider).status == "closed"
     )
     steps = [Step(served, f"family {family}")] if served else []
-    steps += [Step((model,), f"family {family}, said to be gone") for model in gone]
-    for successor in book.catalog.successors(family):
+    steps += [Step((model,), f"family {family}, said to be gone", True) for model in gone]
+    for successor in book.catalog.successors(family)[:MAX_SUCCESSORS]:
         later = tuple(m for m in book.catalog.family(successor) if not _has_ended(m, book))
         if later:
-            steps.append(Step(later, f"{successor}, successor of {family}"))
+            steps.append(Step(later, f"{successor}, successor of {family}", True))
     if closed:
-        steps.append(Step(closed, f"family {family}, service closed"))
+        steps.append(Step(closed, f"family {family}, service closed", True))
     return tuple(steps)
 
 
@@ -273,9 +294,9 @@ def _by_bare_name(name: str, book: Book) -> tuple[Step, ...]:
         home = FOREIGN_PREFIXES[prefix]
         if home and (model := book.catalog.model(f"{home}/{rest}")) is not None:
             return (Step((model,), f"{prefix}/… stands for {home}"),)
-    matches = book.catalog.named(name)
+    matches = book.catalog.find(name)
     if not matches and slash and prefix in FOREIGN_PREFIXES:
-        matches = book.catalog.named(rest)
+        matches = book.catalog.find(rest)
     served = tuple(model for model in matches if not _has_ended(model, book))
     return (Step(served or matches, "bare name"),) if matches else ()
 
@@ -309,10 +330,10 @@ def _virtual_rank(name: str, model: ModelSpec) -> tuple[bool, bool, bool]:
 def _unknown(name: str, book: Book) -> UnknownName:
     provider = name.partition("/")[0]
     nearest = list(book.catalog.nearest_models(name, 3))
-    if "/" in name and not book.catalog.has_provider(provider):
+    if "/" in name and provider not in book.catalog.provider_ids():
         import difflib
 
-        ids = [spec.id for spec in book.catalog.providers()]
+        ids = book.catalog.provider_ids()
         close = difflib.get_close_matches(provider, ids, 1, 0.6)
         nearest = [f"{close[0]}/{name.partition('/')[2]}"] if close else nearest
     hint = "see `freellm models --names`"

@@ -8,7 +8,7 @@ from freellm_cli.core.chat import ChatRequest, Usage
 from freellm_cli.core.errors import RequestRefused
 from freellm_cli.core.needs import needs_of
 from freellm_cli.core.retry import after_verdict, backoff_s
-from freellm_cli.core.tokens import estimate_tokens
+from freellm_cli.core.tokens import estimate_request
 from freellm_cli.core.verdicts import Verdict
 from freellm_cli.services.answer import Answer, Answerer, Attempt
 from freellm_cli.services.attempt import Failed, Opened, attempt
@@ -42,14 +42,15 @@ class ChatService:
 
     def plan(self, request: ChatRequest, *, private: bool = False) -> Plan:
         """Where this request could go, nothing sent. Raises as `core.routing.resolve`."""
-        needs = needs_of(request, prompt_tokens=estimate_tokens(request), private=private)
+        needs = needs_of(request, prompt_tokens=estimate_request(request), private=private)
         return self._pool.plan(request.model, needs)
 
     def ask(self, request: ChatRequest, options: CallOptions = CallOptions()) -> Answer:  # noqa: B008
         """An answer whose first content is known good (or all of it, if `options.whole`).
 
-        Raises any FreellmError: UnknownName, NoCredential, ProviderClosed before anything is sent; AllLimited,
-        CredentialRefused, UpstreamError, RequestRefused and their kinds after the last target has failed.
+        Raises any FreellmError: UnknownName, NoCredential, ProviderClosed before anything is sent;
+        AllLimited, CredentialRefused, UpstreamError, RequestRefused and their kinds after the last target
+        has failed.
         """
         return _Call(self._runtime, self._pool, request, options).run()
 
@@ -65,7 +66,7 @@ class _Call:
         self._request = request
         self._options = options
         self._id = runtime.new_request_id()
-        self._prompt_tokens = estimate_tokens(request)
+        self._prompt_tokens = estimate_request(request)
         needs = needs_of(request, prompt_tokens=self._prompt_tokens, private=options.private)
         self._plan = pool.plan(request.model, needs)
         self._open = {item.candidate.key: item for item in self._plan.targets}
@@ -232,9 +233,7 @@ class _Call:
         def finish(outcome: str, usage: Usage, seconds: float) -> None:
             counting = str(target.target.quirks.get("tokens_counted", "total"))
             tokens = usage.prompt if counting == "input" else usage.total
-            ledger.settle(
-                lease, tokens=tokens, answered_at=opened.answered_at, outcome=outcome
-            )
+            ledger.settle(lease, tokens=tokens, answered_at=opened.answered_at, outcome=outcome)
             consequences(self._runtime, target, None, opened.headers, request_id=self._id)
             if self._options.conversation:
                 ledger.remember(self._options.conversation, target.credential.id)

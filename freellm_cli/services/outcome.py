@@ -102,7 +102,8 @@ def _nothing_fits(asked: str, excluded: list[Excluded]) -> errors.FreellmError:
 def _request_error(kind: str, told: str) -> errors.FreellmError:
     if kind == "context_too_long":
         return errors.ContextTooLong(
-            f"the prompt is too long: {told}", hint="shorten it, or see `freellm models --min-context`"
+            f"the prompt is too long: {told}",
+            hint="shorten it, or see `freellm models --min-context`",
         )
     if kind == "content_filtered":
         return errors.ContentFiltered(f"the provider filtered this request: {told}")

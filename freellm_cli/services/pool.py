@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -9,6 +10,7 @@ from freellm_cli.core.catalog import ModelSpec, ProviderSpec
 from freellm_cli.core.chat import Target
 from freellm_cli.core.credentials import Credential
 from freellm_cli.core.http import Timeouts
+from freellm_cli.core.limits import Limit
 from freellm_cli.core.needs import Needs, unmet
 from freellm_cli.core.published import limits_for
 from freellm_cli.core.rotation import Candidate
@@ -102,6 +104,27 @@ class Pool:
                 continue
             targets.append(self._target(credential, model, provider, step, needs))
 
+    def _limits(
+        self, provider: ProviderSpec, model: ModelSpec, credential: Credential, account: str
+    ) -> tuple[Limit, ...]:
+        """The user's limits, and the published ones that no limit of the user's speaks for."""
+        stated = self._runtime.settings.limits_for(
+            model,
+            credential=credential.id,
+            account=account,
+            scope=provider.limit_scope,
+            zone=provider.reset_zone,
+        )
+        if not self._runtime.settings.provider(provider.id).catalog_limits:
+            return stated
+        spoken_for = {(limit.unit, limit.window.kind, limit.window.seconds) for limit in stated}
+        published = limits_for(provider, model, credential=credential.id, account=account)
+        return stated + tuple(
+            limit
+            for limit in published
+            if (limit.unit, limit.window.kind, limit.window.seconds) not in spoken_for
+        )
+
     def _target(
         self,
         credential: Credential,
@@ -113,7 +136,8 @@ class Pool:
         settings = self._runtime.settings.provider(provider.id)
         account = credential.account or credential.id
         quirks: dict[str, Any] = {**provider.quirks, **model.quirks, **settings.quirks}
-        limits = settings.limits_for(model, credential=credential.id, account=account)
+        if settings.headers:
+            quirks["headers"] = {**quirks.get("headers", {}), **settings.headers}
         candidate = Candidate(
             key=f"{credential.id}/{model.id}",
             step=step,
@@ -121,7 +145,7 @@ class Pool:
             provider=provider.id,
             account=account,
             model_id=model.id,
-            limits=limits or limits_for(provider, model, credential=credential.id, account=account),
+            limits=self._limits(provider, model, credential, account),
             rest_keys=rest_keys(credential, model, account),
             rotation=settings.rotation or self._runtime.settings.rotation,
         )
@@ -134,7 +158,7 @@ class Pool:
                 provider=provider.id,
                 model_id=model.id,
                 name=str(quirks.get("wire_name") or model.name),
-                base_url=provider.base_url.rstrip("/"),
+                base_url=filled(provider.base_url, dict(credential.extra)),
                 quirks=quirks,
                 capabilities=model.capabilities,
                 max_output=model.max_output,
@@ -143,6 +167,14 @@ class Pool:
             timeouts=self._runtime.settings.timeouts_for(provider.id),
             counted_tokens=needs.counted_tokens(str(quirks.get("tokens_counted", "total"))),
         )
+
+
+def filled(base_url: str, extra: Mapping[str, str]) -> str:
+    """A provider's address, with what a credential fills in: {ACCOUNT_ID}."""
+    base = base_url.rstrip("/")
+    for name, value in extra.items():
+        base = base.replace("{" + name.upper() + "}", value)
+    return base
 
 
 def rest_keys(credential: Credential, model: ModelSpec, account: str) -> tuple[str, ...]:

@@ -16,24 +16,21 @@ from freellm_cli.services.system_clock import SystemClock
 from freellm_cli.storage.paths import Paths, find_paths
 
 if TYPE_CHECKING:
-    from freellm_cli.core.catalog import ProviderSpec
     from freellm_cli.core.credentials import Credential
-    from freellm_cli.core.http import Headers
     from freellm_cli.core.settings import Settings
-    from freellm_cli.core.limits import Limit
-    from freellm_cli.core.verdicts import Verdict
     from freellm_cli.providers.base import Dialect
     from freellm_cli.providers.registry import Catalog
-    from freellm_cli.services.pool import PoolTarget
     from freellm_cli.storage.ledger import Ledger
+    from freellm_cli.storage.model_cache import ModelCache
     from freellm_cli.storage.vault import Vault
     from freellm_cli.transport.base import Transport
 
 
 class Runtime:
-    """`notice(text)` is called with things a person should know (a set-aside ledger, an unknown setting).
+    """`notice(text)` is called with things a person should know (a set-aside ledger, an unknown
+    setting).
 
-    Thread-safe once `settings`, `catalog` and `ledger` have been touched; `server` touches them at start.
+    Thread-safe once `settings`, `catalog` and `ledger` have been touched; `server` does so at start.
     """
 
     def __init__(
@@ -57,8 +54,125 @@ class Runtime:
         self._transport = transport
         self._settings: Settings | None = None
         self._catalog: Catalog | None = None
+        self._live_catalog: Catalog | None = None
         self._ledger: Ledger | None = None
         self._vault: Vault | None = None
         self._redactor: Redactor | None = None
         self._credentials: tuple[Credential, ...] | None = None
         self._dialects: dict[str, Dialect] = {}
+
+    # what the user has said
+
+    @property
+    def settings(self) -> Settings:
+        """Raises ConfigError; unknown keys become notices."""
+        if self._settings is None:
+            from freellm_cli.services.settings_source import load_settings
+
+            self._settings, warnings = load_settings(
+                self.paths, self.env, self._overrides, self.clock
+            )
+            for warning in warnings:
+                self.notice(str(warning))
+        return self._settings
+
+    @property
+    def vault(self) -> Vault:
+        if self._vault is None:
+            from freellm_cli.storage.paths import credentials_file
+            from freellm_cli.storage.vault import Vault
+
+            self._vault = Vault(credentials_file(self.paths), clock=self.clock)
+        return self._vault
+
+    def credentials(self) -> tuple[Credential, ...]:
+        """Stored keys, keys of the environment, and one nameless credential a keyless host."""
+        if self._credentials is None:
+            from freellm_cli.services.credential_sources import all_credentials
+
+            self._credentials = all_credentials(self)
+        return self._credentials
+
+    def forget_credentials(self) -> None:
+        """Reads them anew next time: something was added, changed or removed."""
+        self._credentials = self._redactor = None
+
+    @property
+    def redactor(self) -> Redactor:
+        if self._redactor is None:
+            secrets = [item.secret for item in self.credentials() if item.secret is not None]
+            self._redactor = Redactor(secrets)
+        return self._redactor
+
+    # what is known of the world
+
+    @property
+    def catalog(self) -> Catalog:
+        """The packaged catalog with the user's providers; what the lists say is in
+        `catalog_with_discovered`.
+        """
+        if self._catalog is None:
+            from freellm_cli.providers.registry import load_catalog
+
+            self._catalog = load_catalog().with_custom_providers(self.settings.provider_tables())
+        return self._catalog
+
+    def catalog_with_discovered(self) -> Catalog:
+        """The catalog with every cached list merged over it."""
+        if self._live_catalog is None:
+            cache = self.model_cache
+            known = set(self.catalog.provider_ids())
+            lists = [cache.read(name) for name in cache.providers() if name in known]
+            models = [model for cached in lists if cached for model in cached.models]
+            self._live_catalog = self.catalog.merged_with(models) if models else self.catalog
+        return self._live_catalog
+
+    def forget_catalog(self) -> None:
+        self._live_catalog = None
+
+    @property
+    def model_cache(self) -> ModelCache:
+        from freellm_cli.storage.model_cache import ModelCache
+
+        return ModelCache(f"{self.paths.cache}/models")
+
+    def dialect(self, provider: ProviderSpec) -> Dialect:
+        """The translator of a provider; one instance a dialect, so that its caches are shared."""
+        dialect = self._dialects.get(provider.dialect)
+        if dialect is None:
+            from freellm_cli.providers.dialects import make_dialect
+
+            dialect = self._dialects.setdefault(provider.dialect, make_dialect(provider.dialect))
+        return dialect
+
+    # what is shared with other processes and with the network
+
+    @property
+    def ledger(self) -> Ledger:
+        """Raises StoreError when the file cannot be used at all."""
+        if self._ledger is None:
+            from freellm_cli.storage.ledger import Ledger
+            from freellm_cli.storage.paths import ledger_file
+
+            self._ledger = Ledger(
+                ledger_file(self.paths), clock=self.clock, rng=self.rng, notice=self.notice
+            )
+        return self._ledger
+
+    @property
+    def transport(self) -> Transport:
+        if self._transport is None:
+            from freellm_cli.transport.client import HttpTransport
+
+            self._transport = HttpTransport(env=self.env, clock=self.clock)
+        return self._transport
+
+    def new_request_id(self) -> str:
+        return f"req_{self.rng.getrandbits(80):020x}"
+
+    def close(self) -> None:
+        """Ends idle connections and closes the ledger; safe to repeat."""
+        if self._transport is not None:
+            self._transport.close()
+        if self._ledger is not None:
+            self._ledger.close()

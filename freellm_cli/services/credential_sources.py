@@ -1,0 +1,49 @@
+"""All credentials of this process: stored, from the environment, and hosts that need none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freellm_cli.core.credentials import Credential, keyless_credential
+
+if TYPE_CHECKING:
+    from freellm_cli.services.runtime import Runtime
+
+
+def all_credentials(runtime: Runtime) -> tuple[Credential, ...]:
+    """Stored ones first, then the environment's, then keyless hosts that the settings name.
+
+    Raises StoreError when the credentials file cannot be read or understood.
+    """
+    settings = runtime.settings
+    stored = runtime.vault.list()
+    found = [*stored, *_from_environment(runtime, stored)]
+    known = {item.provider for item in found}
+    for name in settings.providers:
+        if name in runtime.catalog.provider_ids() and name not in known:
+            provider = runtime.catalog.provider(name)
+            if provider.auth == "none" or provider.local:
+                found.append(keyless_credential(name))
+    return tuple(
+        item if settings.provider(item.provider).enabled else _switched_off(item) for item in found
+    )
+
+
+def _from_environment(
+    runtime: Runtime, stored: tuple[Credential, ...]
+) -> tuple[Credential, ...]:
+    if not any("KEY" in name or "TOKEN" in name for name in runtime.env):
+        return ()
+    from freellm_cli.storage.env_keys import environment_keys
+
+    settings = runtime.settings
+    further = {name: settings.provider(name).key_env for name in settings.providers}
+    found = environment_keys(runtime.env, runtime.catalog.providers(), stored, further=further)
+    for warning in found.warnings:
+        runtime.notice(warning)
+    return found.credentials
+
+
+def _switched_off(item: Credential) -> Credential:
+    reason = f"providers.{item.provider}.enabled is false"
+    return item._replace(enabled=False, disabled_reason=reason)

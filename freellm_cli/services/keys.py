@@ -1,0 +1,322 @@
+"""`freellm keys`: what a person does with API keys."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from freellm_cli.core.credentials import Credential, find_credential
+from freellm_cli.core.errors import CredentialRefused, FreellmError, UsageError
+from freellm_cli.core.key_text import clean_key, shape_warning
+from freellm_cli.core.secret import Secret
+from freellm_cli.services.key_check import KeyCheck, check_credential, check_key
+from freellm_cli.services.results import Block, Cell, Facts, Line, Result, Table
+
+if TYPE_CHECKING:
+    from freellm_cli.core.catalog import ProviderSpec
+    from freellm_cli.core.key_files import FoundKey
+    from freellm_cli.services.runtime import Runtime
+
+_STATE_STYLES = {"good": "good", "bad": "bad", "unknown": "warn"}
+
+
+def add_keys(
+    runtime: Runtime,
+    provider_id: str,
+    texts: list[str],
+    *,
+    label: str = "",
+    account: str = "",
+    extra: dict[str, str] | None = None,
+    check: bool = True,
+) -> Result:
+    """Stores keys as pasted, one text each; a refused one is not stored and makes the exit code 4.
+
+    Raises UnknownName, UsageError (empty, a duplicate, a missing account id), StoreError.
+    """
+    provider = runtime.catalog.provider(provider_id)
+    settings = dict(extra or {})
+    _require_settings(provider, settings)
+    rows: list[dict[str, object]] = []
+    notices: list[str] = []
+    if not [text for text in texts if text.strip()]:
+        raise UsageError(
+            "no key was given", hint=f"get one at {provider.key_url or provider.title}"
+        )
+    for text in texts:
+        if text.strip():
+            row, notes = _add_one(runtime, provider, text, label, account, settings, check)
+            rows.append(row)
+            notices += notes
+    data = {"provider": provider.id, "added": rows, "trains_on_prompts": provider.trains_on_prompts}
+    stored = [row for row in rows if row["id"]]
+    return Result(
+        data,
+        (*_added_lines(rows), *(_about(provider) if stored else ())),
+        tuple(notices),
+        exit_code=0 if len(stored) == len(rows) else CredentialRefused.exit_code,
+    )
+
+
+def _require_settings(provider: ProviderSpec, given: dict[str, str]) -> None:
+    missing = [name for name in provider.needs if not given.get(name)]
+    if missing:
+        flags = " ".join(f"--set {name}=…" for name in missing)
+        raise UsageError(
+            f"a {provider.title} key needs its {', '.join(missing)} too",
+            hint=f"add it with {flags}",
+        )
+
+
+def _add_one(
+    runtime: Runtime,
+    provider: ProviderSpec,
+    text: str,
+    label: str,
+    account: str,
+    extra: dict[str, str],
+    check: bool,
+) -> tuple[dict[str, object], list[str]]:
+    cleaned, notes = clean_key(text)
+    secret = Secret(cleaned)
+    notices = list(notes)
+    warning = shape_warning(provider, cleaned)
+    if warning:
+        notices.append(warning)
+    outcome = (
+        check_key(runtime, provider, secret, extra) if check else KeyCheck("unknown", "not checked")
+    )
+    row: dict[str, object] = {
+        "id": None,
+        "key": secret.masked(),
+        "fingerprint": secret.fingerprint(),
+        "check": outcome.state,
+        "message": outcome.message,
+    }
+    if outcome.state == "bad":
+        return row, notices
+    credential = runtime.vault.add(provider.id, secret, label=label, account=account, extra=extra)
+    runtime.forget_credentials()
+    row["id"] = credential.id
+    return row, notices
+
+
+def _added_lines(rows: list[dict[str, object]]) -> list[Block]:
+    lines: list[Block] = []
+    for row in rows:
+        if row["id"]:
+            lines.append(Line(f"stored {row['id']} ({row['key']}): {row['message']}", "good"))
+        else:
+            lines.append(Line(f"not stored ({row['key']}): {row['message']}", "bad"))
+    return lines
+
+
+def _about(provider: ProviderSpec) -> tuple[Block, ...]:
+    """What a new owner of a key must know: limits and what happens with prompts."""
+    training = {
+        "yes": Cell("the provider may train on your prompts", "warn"),
+        "opt-out": Cell("the provider may train on your prompts unless you opt out", "warn"),
+        "no": Cell("the provider says it does not train on prompts", "good"),
+    }.get(provider.trains_on_prompts, Cell("the provider does not say", "dim"))
+    rows: list[tuple[str, str | Cell]] = [
+        ("limits count by", _SCOPES.get(provider.limit_scope, provider.limit_scope)),
+        ("data use", training),
+    ]
+    if provider.terms:
+        rows.append(("terms", provider.terms))
+    rows.append(
+        ("try it", f'freellm chat -m {provider.id}/… "hello"  (see freellm models {provider.id})')
+    )
+    return (Facts(tuple(rows)),)
+
+
+_SCOPES = {
+    "credential": "key",
+    "account": "account or project: a second key of the same one adds nothing",
+    "provider": "provider",
+    "address": "your address",
+}
+
+
+def list_keys(runtime: Runtime) -> Result:
+    """Every credential, masked, with its state and who shares its pot."""
+    credentials = runtime.credentials()
+    resting = runtime.rests_by_key()
+    pots = Counter((item.provider, item.account) for item in credentials if item.account)
+    rows, data = [], []
+    for item in credentials:
+        rest = resting.get(f"credential:{item.id}")
+        state = _state(item, rest.reason if rest else "")
+        shared = item.account if pots[(item.provider, item.account)] > 1 else ""
+        data.append(
+            {
+                "id": item.id,
+                "provider": item.provider,
+                "kind": item.kind,
+                "label": item.label,
+                "account": item.account,
+                "key": item.secret.masked() if item.secret else "",
+                "fingerprint": item.fingerprint,
+                "source": item.source,
+                "enabled": item.enabled,
+                "state": state.text,
+                "shares_limits_with": [
+                    other.id
+                    for other in credentials
+                    if shared
+                    and other.id != item.id
+                    and (other.provider, other.account) == (item.provider, item.account)
+                ],
+            }
+        )
+        rows.append(
+            (
+                Cell(item.id, "strong"),
+                item.label,
+                item.secret.masked() if item.secret else "no key needed",
+                item.account + (" (shared)" if shared else ""),
+                item.source,
+                state,
+            )
+        )
+    table = Table(
+        ("id", "label", "key", "account", "source", "state"),
+        tuple(rows),
+        empty="no key stored yet: run `freellm keys add gemini` (or `freellm setup`)",
+    )
+    return Result({"keys": data}, (table,))
+
+
+def _state(item: Credential, resting: str) -> Cell:
+    if not item.enabled:
+        return Cell(item.disabled_reason or "disabled", "bad")
+    if resting:
+        return Cell(f"resting: {resting}", "warn")
+    return Cell("ready", "good")
+
+
+def check_keys(runtime: Runtime, names: list[str]) -> Result:
+    """Checks the named credentials (all when none is named); exit code 4 when one is refused."""
+    chosen = [find_credential(runtime.credentials(), name) for name in names] or list(runtime.credentials())
+    rows, data = [], []
+    for item in chosen:
+        outcome = check_credential(runtime, item)
+        if outcome.state == "good":
+            runtime.ledger.wake(f"credential:{item.id}")
+        data.append({"id": item.id, "check": outcome.state, "message": outcome.message})
+        rows.append(
+            (
+                Cell(item.id, "strong"),
+                Cell(outcome.state, _STATE_STYLES[outcome.state]),
+                outcome.message,
+            )
+        )
+    bad = any(row["check"] == "bad" for row in data)
+    table = Table(("id", "check", "message"), tuple(rows), empty="no key stored yet")
+    return Result({"keys": data}, (table,), exit_code=CredentialRefused.exit_code if bad else 0)
+
+
+def _stored(runtime: Runtime, name: str) -> Credential:
+    item = find_credential(runtime.credentials(), name)
+    if item.source != "file":
+        raise UsageError(
+            f"{item.id} is not stored by freellm (source: {item.source})",
+            hint=f"unset {item.env_var}" if item.env_var else "change it where it comes from",
+        )
+    return item
+
+
+def set_enabled(runtime: Runtime, names: list[str], enabled: bool) -> Result:
+    """Switches keys on (which also wakes them) or off."""
+    changed = []
+    for item in [_stored(runtime, name) for name in names]:
+        runtime.vault.update(item.id, enabled=enabled)
+        if enabled:
+            runtime.ledger.wake(f"credential:{item.id}")
+        changed.append(item.id)
+    runtime.forget_credentials()
+    word = "enabled" if enabled else "disabled"
+    return Result({word: changed}, tuple(Line(f"{word} {name}", "good") for name in changed))
+
+
+def set_label(runtime: Runtime, name: str, label: str | None, account: str | None) -> Result:
+    """Gives a key another label, or says which account (project, organisation) it belongs to."""
+    item = _stored(runtime, name)
+    changes = {k: v for k, v in (("label", label), ("account", account)) if v is not None}
+    if not changes:
+        raise UsageError("nothing to change", hint="give a new label, or --account")
+    runtime.vault.update(item.id, **changes)
+    runtime.forget_credentials()
+    words = ", ".join(f"{key} {value!r}" for key, value in changes.items())
+    return Result({"id": item.id, **changes}, (Line(f"{item.id}: {words}", "good"),))
+
+
+def remove_keys(runtime: Runtime, names: list[str]) -> Result:
+    """Forgets keys for good. All names are looked up before the first is removed."""
+    items = [_stored(runtime, name) for name in names]
+    for item in items:
+        runtime.vault.remove(item.id)
+    runtime.forget_credentials()
+    ids = [item.id for item in items]
+    return Result({"removed": ids}, tuple(Line(f"removed {name}", "good") for name in ids))
+
+
+def import_keys(runtime: Runtime, data: bytes, *, check: bool) -> Result:
+    """Keys from a `.env` file, `llm`'s keys.json or our own export. Known ones are skipped, not refused."""
+    from freellm_cli.core.key_files import parse_key_file
+
+    found = parse_key_file(data, runtime.catalog.providers())
+    if not found.keys:
+        raise UsageError(
+            "no key of a known provider was found in that file",
+            hint="it may hold lines such as GEMINI_API_KEY_1=… or llm's keys.json",
+        )
+    rows: list[tuple[str | Cell, ...]] = []
+    outcomes = []
+    for entry in found.keys:
+        state = _import_one(runtime, entry, check)
+        outcomes.append({"name": entry.name, "provider": entry.provider, "outcome": state.text})
+        rows.append((entry.name, entry.provider, state))
+    notices = tuple(f"skipped {name}" for name in found.skipped)
+    table = Table(("name", "provider", "outcome"), tuple(rows))
+    return Result({"keys": outcomes, "skipped": list(found.skipped)}, (table,), notices)
+
+
+def _import_one(runtime: Runtime, entry: FoundKey, check: bool) -> Cell:
+    try:
+        result = add_keys(
+            runtime,
+            entry.provider,
+            [entry.text],
+            label=entry.label,
+            account=entry.account,
+            extra=entry.extra,
+            check=check,
+        )
+    except FreellmError as error:
+        return Cell(error.message, "warn")
+    row = result.data["added"][0]
+    if row["id"]:
+        return Cell(f"stored as {row['id']}", "good")
+    return Cell(f"not stored: {row['message']}", "bad")
+
+
+def export_keys(runtime: Runtime, *, reveal: bool) -> Result:
+    """The stored keys as a file that `keys import` reads; masked unless `reveal`."""
+    from freellm_cli.core.key_files import export_toml
+
+    stored = [item for item in runtime.credentials() if item.source == "file"]
+    text = export_toml(stored, reveal=reveal)
+    rows = [
+        {
+            "id": item.id,
+            "provider": item.provider,
+            "label": item.label,
+            "account": item.account,
+            "key": item.secret.reveal() if reveal else item.secret.masked(),
+        }
+        for item in stored
+        if item.secret is not None
+    ]
+    notices = () if reveal else ("masked: add --reveal to print the keys themselves",)
+    return Result({"keys": rows}, (Line(text.rstrip()),), notices)

@@ -1,0 +1,224 @@
+"""`freellm models`: what can be asked, filtered the way people choose."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from freellm_cli.core.catalog import USES, ModelSpec, ProviderSpec, PublishedLimit
+from freellm_cli.core.errors import UnknownName, UsageError
+from freellm_cli.services.discovery import refresh
+from freellm_cli.services.results import Block, Cell, Facts, Line, Result, Table
+
+if TYPE_CHECKING:
+    from freellm_cli.services.runtime import Runtime
+
+_STATUS_STYLE = {"active": "good", "restricted": "warn", "expires": "warn", "closed": "bad"}
+_SHOWN_CAPABILITIES = ("vision", "tools", "thinking", "json", "audio", "pdf", "embeddings")
+
+
+class Filter(NamedTuple):
+    """Every field narrows; None and "" mean "any"."""
+
+    provider: str = ""
+    recommended: bool = False
+    use: str = ""
+    thinking: bool | None = None
+    vision: bool = False
+    tools: bool = False
+    min_context: int = 0
+    family: str = ""
+    available: bool = False
+    all: bool = False
+    """Also models that are gone."""
+
+
+def list_models(
+    runtime: Runtime, wanted: Filter, *, names: bool = False, fresh: bool = False
+) -> Result:
+    """Models that pass `wanted`. `fresh` fetches the providers' own lists first; offline always works.
+
+    Raises UnknownName for a provider or family that is none, UsageError for an unknown use.
+    """
+    if wanted.use and wanted.use not in USES:
+        raise UsageError(f"--for takes {', '.join(USES)}, not {wanted.use!r}")
+    if wanted.provider:
+        runtime.catalog.provider(wanted.provider)
+    notices = _refreshed(runtime, wanted) if fresh else ()
+    usable = {item.provider for item in runtime.credentials() if item.enabled}
+    catalog = runtime.catalog_with_discovered()
+    if wanted.family and not catalog.family(wanted.family):
+        nearest = catalog.nearest_models(wanted.family, 3)
+        raise UnknownName(
+            f"no family is called {wanted.family!r}", hint="see `freellm models`", nearest=nearest
+        )
+    found = [
+        model
+        for model in catalog.models(wanted.provider or None)
+        if _passes(model, catalog.provider(model.provider), wanted, usable)
+    ]
+    found.sort(key=lambda model: (not model.recommended, model.status == "closed"))
+    if names:
+        return Result(
+            {"models": [model.id for model in found]}, tuple(Line(m.id) for m in found), notices
+        )
+    data = {"models": [_data(model, catalog.provider(model.provider), usable) for model in found]}
+    return Result(data, (_table(found, usable), *_ending(runtime, wanted, len(found))), notices)
+
+
+def _refreshed(runtime: Runtime, wanted: Filter) -> tuple[str, ...]:
+    usable = {item.provider for item in runtime.credentials() if item.enabled}
+    public = {spec.id for spec in runtime.catalog.providers() if spec.list_public}
+    chosen = [wanted.provider] if wanted.provider else sorted(usable | public)
+    outcomes = refresh(runtime, chosen)
+    return tuple(
+        f"{item.provider}: {item.problem}"
+        if item.problem
+        else f"{item.provider}: {item.count} models"
+        for item in outcomes
+    )
+
+
+def _passes(model: ModelSpec, provider: ProviderSpec, wanted: Filter, usable: set[str]) -> bool:
+    gone = model.status == "closed" or provider.status == "closed"
+    checks = (
+        not gone or wanted.all or bool(wanted.provider or wanted.family),
+        not wanted.recommended or (model.recommended and not gone),
+        not wanted.use or wanted.use in model.uses,
+        wanted.thinking is None or ("thinking" in model.capabilities) == wanted.thinking,
+        not wanted.vision or "vision" in model.capabilities,
+        not wanted.tools or "tools" in model.capabilities,
+        (model.context or 0) >= wanted.min_context,
+        not wanted.family or model.family == wanted.family,
+        not wanted.available or (model.provider in usable and not gone),
+    )
+    return all(checks)
+
+
+def _data(model: ModelSpec, provider: ProviderSpec, usable: set[str]) -> dict[str, Any]:
+    limits = model.limits or provider.limits
+    return {
+        "id": model.id,
+        "provider": model.provider,
+        "family": model.family,
+        "title": model.title,
+        "context": model.context,
+        "max_output": model.max_output,
+        "capabilities": sorted(model.capabilities),
+        "status": "closed" if provider.status == "closed" else model.status,
+        "status_date": model.status_date or provider.status_date,
+        "source": model.source or provider.source,
+        "expires": model.expires,
+        "replacement": model.replacement,
+        "recommended": model.recommended,
+        "uses": list(model.uses),
+        "speed": model.speed,
+        "quality": model.quality,
+        "notes": model.notes,
+        "limits": [limit._asdict() for limit in limits],
+        "trains_on_prompts": provider.trains_on_prompts,
+        "usable": model.provider in usable,
+        "discovered": model.discovered,
+        "history": list(model.history),
+    }
+
+
+def _table(models: list[ModelSpec], usable: set[str]) -> Table:
+    rows = []
+    for model in models:
+        can = ", ".join(word for word in _SHOWN_CAPABILITIES if word in model.capabilities)
+        star = "★ " if model.recommended else ""
+        style = "" if model.provider in usable else "dim"
+        rows.append(
+            (
+                Cell(star + model.id, style or "strong"),
+                model.family,
+                spell_tokens(model.context),
+                can,
+                Cell(model.status, _STATUS_STYLE.get(model.status, "dim")),
+                model.speed,
+                _limits_text(model.limits),
+            )
+        )
+    columns = ("model", "family", "context", "can", "status", "speed", "limits")
+    return Table(columns, tuple(rows), empty="no model passes these filters")
+
+
+def _ending(runtime: Runtime, wanted: Filter, count: int) -> tuple[Block, ...]:
+    if not count:
+        return ()
+    words = f"{count} models"
+    if not wanted.all and not wanted.provider:
+        words += "; gone ones with --all, what providers serve today with --refresh"
+    return (Line(words, "dim"),)
+
+
+def spell_tokens(count: int | None) -> str:
+    if not count:
+        return "?"
+    if count >= 1_000_000:
+        return f"{count / 1_000_000:.2g}M"
+    return f"{count // 1000}k" if count >= 1000 else str(count)
+
+
+_UNITS = {"requests": "req", "tokens": "tok", "concurrent": "at once"}
+
+
+def _limits_text(limits: tuple[PublishedLimit, ...]) -> str:
+    return ", ".join(_limit_text(limit) for limit in limits)
+
+
+def _limit_text(limit: PublishedLimit) -> str:
+    window = {"60s": "min", "1s": "s", "open": ""}.get(limit.window, limit.window.split(":")[0])
+    amount = spell_tokens(limit.amount) if limit.unit == "tokens" else str(limit.amount)
+    return f"{amount} {_UNITS.get(limit.unit, limit.unit)}" + (f"/{window}" if window else "")
+
+
+def show_model(runtime: Runtime, model_id: str) -> Result:
+    """Everything known of one model, with dates and sources. Raises UnknownName."""
+    catalog = runtime.catalog_with_discovered()
+    model = catalog.model(model_id)
+    if model is None:
+        members = catalog.family(model_id) or catalog.find(model_id)
+        if not members:
+            nearest = catalog.nearest_models(model_id, 3)
+            hint = f"did you mean {', '.join(nearest)}?" if nearest else "see `freellm models`"
+            raise UnknownName(f"no model is called {model_id!r}", hint=hint, nearest=nearest)
+        model = members[0]
+    provider = catalog.provider(model.provider)
+    usable = {item.provider for item in runtime.credentials() if item.enabled}
+    data = _data(model, provider, usable)
+    rows: list[tuple[str, str | Cell]] = [
+        ("model", Cell(model.id, "strong")),
+        ("family", model.family or "—"),
+        ("context", f"{model.context:,} tokens" if model.context else "unknown"),
+        ("longest answer", f"{model.max_output:,} tokens" if model.max_output else "unknown"),
+        ("can", ", ".join(sorted(model.capabilities))),
+        ("status", Cell(_status_text(data), _STATUS_STYLE.get(str(data["status"]), ""))),
+        ("limits", _limits_text(model.limits or provider.limits) or "not published"),
+        ("limits count by", provider.limit_scope),
+        ("trains on prompts", provider.trains_on_prompts),
+    ]
+    optional = {
+        "good for": ", ".join(model.uses),
+        "speed": model.speed,
+        "quality": model.quality,
+        "notes": model.notes,
+        "use instead": model.replacement,
+        "source": str(data["source"]),
+        "earlier": "; ".join(model.history),
+        "elsewhere": ", ".join(m.id for m in catalog.family(model.family) if m.id != model.id)
+        if model.family
+        else "",
+        "key": "" if model.provider in usable else f"freellm keys add {model.provider}",
+    }
+    rows += [(name, value) for name, value in optional.items() if value]
+    return Result({"model": data}, (Facts(tuple(rows)),))
+
+
+def _status_text(data: dict[str, Any]) -> str:
+    text = str(data["status"])
+    if data["status_date"]:
+        text += f" (as of {data['status_date']})"
+    if data["expires"]:
+        text += f", ends {data['expires']}"
+    return text

@@ -1,0 +1,121 @@
+"""From a name to the models that may answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from freellm_cli.core.errors import NoCredential, ProviderClosed, UnknownName
+from freellm_cli.core.routing import Book, resolve
+from freellm_cli.providers.registry import load_catalog
+
+CATALOG = load_catalog()
+
+
+def book(*usable: str, **more: object) -> Book:
+    return Book(CATALOG, more.pop("aliases", {}), frozenset(usable), **more)  # type: ignore[arg-type]
+
+
+def ids(route: object) -> list[str]:
+    return [model.id for step in route.steps for model in step.models]  # type: ignore[attr-defined]
+
+
+def test_a_model_id_stands_for_itself_alone() -> None:
+    route = resolve("gemini/gemini-2.5-flash", book("gemini", "groq"))
+    assert ids(route) == ["gemini/gemini-2.5-flash"]
+    assert route.notices == ()
+
+
+def test_an_alias_is_a_chain_in_its_order() -> None:
+    aliases = {"smart": ["gemini/gemini-2.5-flash", "openrouter/meta-llama/llama-3.3-70b-instruct:free"]}
+    route = resolve("smart", book("gemini", "openrouter", aliases=aliases))
+    assert [len(step.models) for step in route.steps] == [1, 1]
+    assert ids(route) == aliases["smart"]
+
+
+def test_an_alias_skips_what_has_no_key_and_says_so() -> None:
+    aliases = {"smart": ["groq/openai/gpt-oss-120b", "gemini/gemini-2.5-flash"]}
+    route = resolve("smart", book("gemini", aliases=aliases))
+    assert ids(route) == ["gemini/gemini-2.5-flash"]
+    assert route.excluded[0].model_id == "groq/openai/gpt-oss-120b"
+    assert "no credential" in route.excluded[0].reason
+
+
+def test_an_alias_may_name_an_alias() -> None:
+    aliases = {"gpt-4o-mini": ["smart"], "smart": ["gemini/gemini-2.5-flash"]}
+    assert ids(resolve("gpt-4o-mini", book("gemini", aliases=aliases))) == ["gemini/gemini-2.5-flash"]
+
+
+def test_the_star_alias_catches_every_other_unknown_name() -> None:
+    aliases = {"*": ["gemini/gemini-2.5-flash"]}
+    route = resolve("gpt-9-ultra", book("gemini", aliases=aliases))
+    assert ids(route) == ["gemini/gemini-2.5-flash"]
+
+
+def test_an_unknown_name_offers_the_nearest() -> None:
+    with pytest.raises(UnknownName) as caught:
+        resolve("gemini/gemini-2.5-flahs", book("gemini"))
+    assert "gemini/gemini-2.5-flash" in caught.value.nearest
+    assert caught.value.exit_code == 2
+
+
+def test_an_unknown_provider_offers_the_nearest() -> None:
+    with pytest.raises(UnknownName) as caught:
+        resolve("gemni/gemini-2.5-flash", book("gemini"))
+    assert caught.value.nearest[0] == "gemini/gemini-2.5-flash"
+
+
+def test_a_new_model_of_a_known_provider_is_asked_all_the_same() -> None:
+    assert ids(resolve("gemini/gemini-9-flash", book("gemini"))) == ["gemini/gemini-9-flash"]
+
+
+def test_a_bare_name_finds_its_provider() -> None:
+    assert ids(resolve("gemini-2.5-flash", book("gemini"))) == ["gemini/gemini-2.5-flash"]
+
+
+def test_names_of_other_gateways_are_understood() -> None:
+    assert ids(resolve("google/gemini-2.5-flash", book("gemini"))) == ["gemini/gemini-2.5-flash"]
+
+
+def test_a_closed_provider_is_rerouted_to_its_family_elsewhere() -> None:
+    route = resolve("iflow/kimi-k2", book("nvidia_nim"))
+    assert route.rerouted_from == "iflow/kimi-k2"
+    assert route.steps
+    assert all(name.startswith("nvidia_nim/") for name in ids(route))
+    assert "closed on 2026-04-17" in route.notices[0]
+
+
+def test_a_closed_provider_with_a_credential_is_asked_first() -> None:
+    route = resolve("iflow/kimi-k2", book("iflow", "nvidia_nim"))
+    assert ids(route)[0] == "iflow/kimi-k2"
+
+
+def test_rerouting_can_be_turned_off_and_then_says_what_to_use() -> None:
+    with pytest.raises(ProviderClosed) as caught:
+        resolve("iflow/kimi-k2", book("nvidia_nim", reroute_closed=False))
+    assert caught.value.exit_code == 3
+    assert "keys add" in caught.value.hint
+
+
+def test_no_key_at_all_says_where_to_begin() -> None:
+    with pytest.raises(NoCredential) as caught:
+        resolve("", book())
+    assert "freellm keys add" in caught.value.hint
+
+
+def test_a_model_without_a_key_names_the_command() -> None:
+    with pytest.raises(NoCredential) as caught:
+        resolve("groq/openai/gpt-oss-120b", book("gemini"))
+    assert "freellm keys add groq" in caught.value.message
+
+
+def test_auto_takes_recommended_models_of_usable_providers_only() -> None:
+    route = resolve("auto", book("gemini"))
+    assert route.steps
+    assert all(name.startswith("gemini/") for name in ids(route))
+
+
+def test_every_catalog_family_with_a_served_member_resolves() -> None:
+    everywhere = book(*CATALOG.provider_ids())
+    for family in CATALOG.families():
+        if CATALOG.family(family.id):
+            assert ids(resolve(family.id, everywhere))
