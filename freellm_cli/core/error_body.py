@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from typing import Any
 
 SCAN_BYTES = 64 * 1024
@@ -37,6 +38,8 @@ STATUS_KEYS = frozenset(
     "code status status_code statuscode raw_status_code http_status httpstatuscode "
     "error_code http_code".split()
 )
+# The key whose word names the error best comes first; a number only where no word is.
+CODE_RANK = {"code": 0, "reason": 1, "error_type": 2, "status": 3, "type": 4, "error": 5}
 # Says that there was an error and nothing about it; the next text says more.
 EMPTY_PHRASES = frozenset(
     ("provider returned error", "bad request", "error", "unknown error", "upstream error", "null")
@@ -56,6 +59,7 @@ class ErrorBody:
 
     __slots__ = (
         "code",
+        "code_rank",
         "codes",
         "inner_status",
         "message",
@@ -76,8 +80,12 @@ class ErrorBody:
         self.text = ""
         self.message = ""
         self.code = ""
+        self.code_rank = 99
         self.codes: frozenset[str] = frozenset()
         self.inner_status: int | None = None
+
+    def mentions(self, words: Iterable[str]) -> bool:
+        return mentions(self.text, words)
 
 
 def body_text(body: object) -> str:
@@ -112,12 +120,32 @@ def parse_json(text: str) -> Any:
 def looks_like_html(text: str) -> bool:
     start = text[:4096].lstrip().lower()
     if start.startswith(
-        ("<!doctype html", "<html", "<head", "<body", "<center", "<title", "<h1", "<style", "<script")
+        (
+            "<!doctype html",
+            "<html",
+            "<head",
+            "<body",
+            "<center",
+            "<title",
+            "<h1",
+            "<style",
+            "<script",
+        )
     ):
         return True
     if "<html" not in start and "<!doctype html" not in start:
         return False
-    return start.startswith("<") or any(tag in start for tag in ("<head", "<body", "<title", "<center"))
+    return start.startswith("<") or any(
+        tag in start for tag in ("<head", "<body", "<title", "<center")
+    )
+
+
+def mentions(text: str, words: Iterable[str]) -> bool:
+    """Is one of `words` in `text`? Asked before a pattern is tried: patterns are slow on long texts."""
+    for word in words:  # noqa: SIM110 - any() over a generator costs three times as much
+        if word in text:
+            return True
+    return False
 
 
 def squash(code: object) -> str:
@@ -229,9 +257,7 @@ def flatten_escapes(text: str) -> str:
 def _scan_quoted(text: str, pairs: list[tuple[str, Any]]) -> None:
     if ":" not in text or ('"' not in text and "'" not in text):
         return
-    pattern = (
-        r"""["']([A-Za-z_@][\w.@-]{1,40})["']\s*:\s*(?:"([^"]{0,4000})|'([^']{0,4000})|(-?\d[\d.]*))"""
-    )
+    pattern = r"""["']([A-Za-z_@][\w.@-]{1,40})["']\s*:\s*(?:"([^"]{0,4000})|'([^']{0,4000})|(-?\d[\d.]*))"""
     for match in re.finditer(pattern, text):
         value = match[2] or match[3] or match[4]
         key = match[1].lower()
@@ -272,9 +298,8 @@ def _digest(found: ErrorBody) -> None:
 
 
 def _is_text(key: str, value: str, word: bool) -> bool:
-    if key in TEXT_KEY_SET:
-        return True
-    return not word and key in ("reason", "code", "type") and len(value) > 24
+    sentence = not word and key in ("reason", "code", "type") and len(value) > 24
+    return sentence or key in TEXT_KEY_SET
 
 
 def _add_code(found: ErrorBody, codes: set[str], key: str, value: object) -> None:
@@ -282,10 +307,13 @@ def _add_code(found: ErrorBody, codes: set[str], key: str, value: object) -> Non
     if len(text) > 120:
         return
     codes.add(squash(text))
-    if isinstance(value, str) and not found.code and not text.isdigit() and key != "name":
-        found.code = text
-    elif key == "code" and not found.code.isidentifier():
-        found.code = text
+    rank = CODE_RANK.get(key)
+    if rank is None or not text.strip() or " " in text or text.lower() == "error":
+        return
+    if text.isdigit():
+        rank += 10
+    if rank < found.code_rank:
+        found.code, found.code_rank = text, rank
 
 
 def _http_status(value: object) -> int | None:
@@ -299,7 +327,9 @@ def status_in_prose(text: str) -> int | None:
     """An HTTP status that a folded text names: "upstream answered with status code 429"."""
     if "code" not in text and "status" not in text and "http" not in text:
         return None
-    match = re.search(r"\b(?:error code|status(?: code)?|http(?:/[\d.]+)?)[:=\s]+([45]\d\d)\b", text)
+    match = re.search(
+        r"\b(?:error code|status(?: code)?|http(?:/[\d.]+)?)[:=\s]+([45]\d\d)\b", text
+    )
     return int(match[1]) if match else None
 
 

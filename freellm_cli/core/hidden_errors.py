@@ -55,6 +55,8 @@ def find_hidden_error(text: str, *, whole: bool, content_type: str) -> Hidden | 
 
 def _judge_cut(text: str, whole: bool) -> Hidden | None:
     start = text if whole else text[:2048]
+    if not re.search(r'"(?:choices|candidates|content|delta|output)\\*"', start) and whole:
+        return Hidden("error", error_body.read_text(text))
     if re.search(r'"error\\*"\s*:\s*(?!null|\{\}|"")', start):
         return Hidden("error", error_body.read_text(text))
     return Hidden("broken", error_body.read_text(text)) if whole else None
@@ -95,6 +97,8 @@ def _judge_event(data: str, event: str, whole: bool) -> Hidden | None:
 def judge_tree(tree: Any, *, chunk: bool = False) -> str | None:
     """The kind of hidden error in a parsed 2xx body or (`chunk`) in one event of a stream."""
     if isinstance(tree, list):
+        if len(tree) == 1 and isinstance(tree[0], dict):
+            return judge_tree(tree[0], chunk=chunk)
         bad = any(isinstance(item, dict) and item.get("error") for item in tree[:50])
         return "error" if bad else None
     if not isinstance(tree, dict):
@@ -118,7 +122,10 @@ def judge_tree(tree: Any, *, chunk: bool = False) -> str | None:
 def _admits_error(tree: dict[str, Any]) -> bool:
     if tree.get("error") or tree.get("success") is False:
         return True
-    if tree.get("type") in ("error", "response.failed") or str(tree.get("object")).lower() == "error":
+    if (
+        tree.get("type") in ("error", "response.failed")
+        or str(tree.get("object")).lower() == "error"
+    ):
         return True
     if tree.get("errors") and "choices" not in tree:
         return True

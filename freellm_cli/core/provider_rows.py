@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from freellm_cli.core.verdict_rows import (
+from freellm_cli.core.verdict_row import (
     AUTH_FORBIDDEN,
     AUTH_INVALID,
     BAD_REQUEST,
@@ -25,6 +25,7 @@ from freellm_cli.core.verdict_rows import (
     row,
 )
 
+# fmt: off
 # Z.ai and BigModel number their errors whatever the HTTP status
 # (https://docs.z.ai/api-reference/api-code, https://docs.bigmodel.cn/cn/faq/api-code).
 ZAI_ROWS = (
@@ -36,11 +37,12 @@ ZAI_ROWS = (
     row("zai-too-long", CONTEXT, REQUEST, providers="zai", codes="1261"),
     row("zai-model", MODEL_NOT_FOUND, MODEL, providers="zai", codes="1211 1221 1222 1311"),
     row("zai-plan", DAY, KEY, providers="zai", codes="1304 1308 1310"),
-    row("zai-busy", OVERLOADED, MODEL, providers="zai", codes="1305 1312", texts=("overloaded", "访问量过大")),
+    # 1305 is the model's crowd or the key's own rate: its text tells.
+    row("zai-busy", OVERLOADED, MODEL, providers="zai", texts=("overloaded", "访问量过大"), shared=True),
     row("zai-rate", MINUTE, KEY, providers="zai", codes="1302 1303 1305 1312"),
     row("zai-request", BAD_REQUEST, REQUEST, providers="zai", codes="1210 1212 1213 1214 1215"),
     row("zai-server", SERVER_ERROR, REQUEST, providers="zai", codes="1230 1234 500"),
-)  # fmt: skip
+)
 
 # https://developers.cloudflare.com/workers-ai/platform/errors/
 CLOUDFLARE_ROWS = (
@@ -70,7 +72,7 @@ NVIDIA_ROWS = (
         shared=True, rest_s=120.0),
     row("nim-key", AUTH_INVALID, KEY, providers="nvidia_nim", statuses=(403,),
         texts=("authorization failed",)),
-)  # fmt: skip
+)
 
 # iFlow answers business errors with HTTP 200 and a status in the body
 # (router-for-me/CLIProxyAPI issues 1689 and 1708, iflow-ai/iflow-cli issues 160 and 305).
@@ -83,8 +85,8 @@ IFLOW_ROWS = (
         window="concurrent"),
     row("iflow-rate", MINUTE, KEY, providers="iflow", codes="449 slowdown", rest_s=60.0),
     row("iflow-not-served", MODEL_NOT_FOUND, MODEL, providers="iflow", statuses=(406,), rest_s=3600.0),
-    row("iflow-refused", KEY_SUSPENDED, KEY, providers="iflow", statuses=(403,)),
-)  # fmt: skip
+    row("iflow-refused", KEY_SUSPENDED, KEY, providers="iflow", statuses=(403,), until_fixed=True),
+)
 
 # google-gemini/gemini-cli packages/core/src/utils/googleQuotaErrors.ts and its issues 10513, 25179, 1343.
 GOOGLE_ROWS = (
@@ -99,7 +101,7 @@ GOOGLE_ROWS = (
         texts=("caller does not have permission", "permission denied on resource project"),
         until_fixed=True),
     row("google-transient", SERVER_ERROR, REQUEST, providers="gemini gemini_cli", statuses=(499,)),
-)  # fmt: skip
+)
 
 GROQ_ROWS = (
     row("groq-flex", OVERLOADED, MODEL, providers="groq", statuses=(498,)),
@@ -110,16 +112,12 @@ CEREBRAS_ROWS = (
         texts=("not authenticated",)),
     row("cerebras-quota", RATE, LIMIT, providers="cerebras",
         codes="tokenquotaexceeded requestquotaexceeded"),
-)  # fmt: skip
+)
 
 OPENROUTER_ROWS = (
-    row("openrouter-upstream-region", SERVER_ERROR, MODEL, providers="openrouter", shared=True,
-        statuses=(200, 400, 403), texts=("user location is not supported", "not available in your region")),
-    row("openrouter-user", AUTH_INVALID, KEY, providers="openrouter", statuses=(401,),
-        unless=("provider returned error",)),
     row("openrouter-in-flight", PAYMENT, KEY, providers="openrouter",
         codes="openrouterinflightbudget", rest_s=60.0),
-)  # fmt: skip
+)
 
 PROVIDER_ROWS = (
     ZAI_ROWS

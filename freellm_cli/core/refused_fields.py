@@ -19,8 +19,10 @@ _COMPLAINTS = (
     r"unrecognized (?:request )?(?:parameter|field|argument|key)[^:]{0,40}: " + _NAME,
     r"([A-Za-z_][\w.]*): extra inputs are not permitted",
     r"extra inputs are not permitted, field: " + _NAME,
-    r"(?:parameter|field|argument|property) [`'\"]([\w.]+)[`'\"] (?:is|are) (?:not supported|unsupported|unknown"
-    r"|not allowed|not permitted|not recognized)",
+    (
+        r"(?:parameter|field|argument|property) [`'\"]([\w.]+)[`'\"] (?:is|are) "
+        r"(?:not supported|unsupported|unknown|not allowed|not permitted|not recognized)"
+    ),
     r"[`'\"]([a-z_]+)[`'\"] (?:is|are) (?:not supported|unsupported)(?! model)",
     r"(?:does not|doesn't) support (?:the )?(?:parameters?|fields?|arguments?):? " + _NAME,
 )
@@ -92,7 +94,12 @@ def _listed(text: str, found: list[str]) -> None:
 def _param(body: ErrorBody, found: list[str]) -> None:
     """OpenAI: code `unsupported_parameter` and the name in `param`."""
     if body.codes.isdisjoint(
-        ("unsupportedparameter", "unknownparameter", "unsupportedvalue", "unrecognizedrequestargument")
+        (
+            "unsupportedparameter",
+            "unknownparameter",
+            "unsupportedvalue",
+            "unrecognizedrequestargument",
+        )
     ):
         return
     for node in body.nodes:

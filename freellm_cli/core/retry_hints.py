@@ -11,6 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from freellm_cli.core.error_body import mentions
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -37,12 +39,19 @@ _PROSE = (
     r"(?:\s+(?:again|later|request|your|this|the|until|for|at least|about|approximately|in|after|within))*"
     r"\s*[:=]?\s*~?\s*"
 )
+# Without one of these there is no time to wait in a text.
+_HINT_WORDS = (
+    "try", "wait", "reset", "available", "access", "back", "renew", "cooldown", "until",
+    "后", "重置", "重试",
+)  # fmt: skip
 RELATIVE_KEYS = frozenset(
     "retry_after retry-after retryafter retry_after_seconds retry_after_seconds_raw retrydelay "
     "retry_delay quotaresetdelay resets_in_seconds reset_in_seconds reset_after retry_in "
     "retryafterseconds wait_seconds cooldown_seconds retry_after_s timeremaining reset_in".split()
 )
-MILLI_KEYS = frozenset("retry_after_ms retryafterms retry-after-ms retry_after_milliseconds".split())
+MILLI_KEYS = frozenset(
+    "retry_after_ms retryafterms retry-after-ms retry_after_milliseconds".split()
+)
 ABSOLUTE_KEYS = frozenset(
     "x-ratelimit-reset ratelimit-reset reset_at resets_at resetat resetsat reset_time resettime "
     "quotaresettimestamp next_reset retry_at reset_date".split()
@@ -183,9 +192,7 @@ def read_hint(
         reset = reset or source.reset_at
         if source.retry_after_s is None:
             continue
-        if seconds is None:
-            seconds = source.retry_after_s
-        elif 0 < source.retry_after_s - seconds < 1.5:
+        if seconds is None or 0 < source.retry_after_s - seconds < 1.5:
             seconds = source.retry_after_s
     if seconds is None and reset is None and use_reset_headers:
         return reset_header_hint(headers)
@@ -240,7 +247,7 @@ def _relative(value: object) -> float | None:
 
 
 def _prose_hint(text: str, zone_hours: int) -> Hint:
-    if not any(c.isdigit() for c in text):
+    if not mentions(text, _HINT_WORDS):
         return NO_HINT
     return Hint(_prose_seconds(text), _prose_instant(text, zone_hours))
 
@@ -260,13 +267,12 @@ def _prose_seconds(text: str) -> float | None:
 
 
 def _prose_instant(text: str, zone_hours: int) -> datetime | None:
-    if "-" not in text:
+    if not mentions(text, ("-0", "-1", "-2", "-3")):
         return None
-    stamp = (
-        r"(\d{4}-\d\d-\d\d(?:[t ]| at )\d\d:\d\d(?::\d\d)?(?:\.\d+)?\s*(?:z\b|utc|gmt|[+-]\d\d:?\d\d)?)"
-    )
+    stamp = r"(\d{4}-\d\d-\d\d(?:[t ]| at )\d\d:\d\d(?::\d\d)?(?:\.\d+)?\s*(?:z\b|utc|gmt|[+-]\d\d:?\d\d)?)"
     match = re.search(
-        r"(?:reset|available|access|try again|until|renew|retry|将在|将于|请于|请在)[^.\d]{0,40}" + stamp,
+        r"(?:reset|available|access|try again|until|renew|retry|将在|将于|请于|请在)[^.\d]{0,40}"
+        + stamp,
         text,
     )
     return _parse_iso(match[1].upper().replace(" AT ", " "), zone_hours) if match else None
@@ -284,7 +290,9 @@ def reset_header_hint(headers: Mapping[str, str]) -> Hint:
             hint = _reset_value(value)
         if hint == NO_HINT:
             continue
-        twin = headers.get(name.replace("reset-after", "remaining").replace("reset", "remaining"), "")
+        twin = headers.get(
+            name.replace("reset-after", "remaining").replace("reset", "remaining"), ""
+        )
         (spent if parse_number(twin) == 0 else others).append(hint)
     pool = spent or others
     if not pool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from freellm_cli.core.error_body import ErrorBody
+from freellm_cli.core.error_body import ErrorBody, mentions
 
 # Windows longer than minutes, all judged as `quota_exhausted_day`.
 LONG_WINDOWS = frozenset(("hour", "session", "day", "week", "month"))
@@ -14,21 +15,65 @@ LONG_WINDOWS = frozenset(("hour", "session", "day", "week", "month"))
 LONG_HINT_S = 600.0
 
 # What follows one of these words sells a bigger plan; its windows and numbers are not ours.
+_OFFER_WORDS = (
+    "upgrade", "unlock", "subscribe", "to increase", "need more", "credits", "learn more",
+    "if you would like", "instead of", "升级",
+)  # fmt: skip
 _OFFER = (
     r"\b(?:upgrade|unlock|subscribe|to increase|need more|add \d+ credits|add credits|learn more|"
     r"if you would like|instead of|升级)"
 )
+
+
+class _Naming(NamedTuple):
+    """How texts name a window; one of `words` is in every text that `pattern` fits."""
+
+    window: str
+    words: tuple[str, ...]
+    pattern: str
+
+
 _WINDOWS = (
-    ("day", r"per[-_ ]?day|/ ?day\b|\bdaily\b|\b86400 ?s|\btpd\b|\brpd\b|\btoday\b|\btomorrow\b|by ?day\b"
-            r"|\ba day\b|\b1 day\b|\b24[- ]?h(?:ours?|rs?)?\b|每日|每天|当日|今日|今天|明天|日限|/天"),
-    ("week", r"\bweekly\b|per[-_ ]?week|/ ?week\b|\bthis week\b|每周|本周|周限"),
-    ("month", r"\bmonthly\b|per[-_ ]?month|/ ?month\b|\bthis month\b|每月|本月|月限"),
-    ("hour", r"\bhourly\b|per[-_ ]?hour|/ ?hour\b|\brph\b|\btph\b|\b3600 ?s\b|每小时"),
-    ("session", r"\b\d+[- ]?(?:h|hours?|hrs?)\b(?! ?\d)|\bsession\b|\busage limit|小时"),
-    ("minute", r"per[-_ ]?min|/ ?min|\btpm\b|\brpm\b|limit_[rt]p[sm]|\b60 ?s(?:econds?)?\b|\b1 minute\b|每分钟"),
-    ("second", r"per[-_ ]?second|/ ?s(?:ec)?\b|\bqps\b|\brps\b|每秒"),
-    ("concurrent", r"\bconcurren|parallel request|in[- ]flight|simultaneous|并发"),
-)  # fmt: skip
+    _Naming(
+        "day",
+        ("day", "daily", "86400", "tpd", "rpd", "tomorrow", "24", "日", "天"),
+        r"per[-_ ]?day|/ ?day\b|\bdaily\b|\b86400 ?s|\btpd\b|\brpd\b|\btoday\b|\btomorrow\b|by ?day\b"
+        r"|\ba day\b|\b1 day\b|\b24[- ]?h(?:ours?|rs?)?\b|每日|每天|当日|今日|今天|明天|日限|/天",
+    ),
+    _Naming(
+        "week", ("week", "周"), r"\bweekly\b|per[-_ ]?week|/ ?week\b|\bthis week\b|每周|本周|周限"
+    ),
+    _Naming(
+        "month",
+        ("month", "月"),
+        r"\bmonthly\b|per[-_ ]?month|/ ?month\b|\bthis month\b|每月|本月|月限",
+    ),
+    _Naming(
+        "hour",
+        ("hour", "rph", "tph", "3600", "小时"),
+        r"\bhourly\b|per[-_ ]?hour|/ ?hour\b|\brph\b|\btph\b|\b3600 ?s\b|每小时",
+    ),
+    _Naming(
+        "session",
+        ("hour", "hr", "h ", "h.", "session", "usage limit", "小时"),
+        r"\b\d+[- ]?(?:h|hours?|hrs?)\b(?! ?\d)|\bsession\b|\busage limit|小时",
+    ),
+    _Naming(
+        "minute",
+        ("min", "tpm", "rpm", "60", "分钟"),
+        r"per[-_ ]?min|/ ?min|\btpm\b|\brpm\b|limit_[rt]pm|\b60 ?s(?:econds?)?\b|\b1 minute\b|每分钟",
+    ),
+    _Naming(
+        "second",
+        ("sec", "/s", "/ s", "qps", "rps", "秒"),
+        r"per[-_ ]?second|/ ?s(?:ec)?\b|\bqps\b|\brps\b|每秒",
+    ),
+    _Naming(
+        "concurrent",
+        ("concurren", "parallel", "flight", "simultaneous", "并发"),
+        r"\bconcurren|parallel request|in[- ]flight|simultaneous|并发",
+    ),
+)
 
 
 class LearnedLimit(NamedTuple):
@@ -46,9 +91,10 @@ class LearnedLimit(NamedTuple):
     dimension: str = ""
 
 
+@lru_cache(maxsize=4)
 def offer_cut(text: str) -> str:
     """`text` without the ends of sentences that advertise a bigger plan."""
-    if not re.search(_OFFER, text):
+    if not mentions(text, _OFFER_WORDS):
         return text
     kept = []
     for sentence in re.split(r"(?<=[.!?。])\s", text):
@@ -68,18 +114,22 @@ def window_in_ids(codes: frozenset[str]) -> str | None:
 
 def window_in_prose(text: str) -> str | None:
     """The first window that the folded text names, offers of bigger plans left out."""
-    text = re.sub(r"https?://\S+", "", offer_cut(text))
-    best, place = None, len(text) + 1
-    for window, pattern in _WINDOWS:
-        match = re.search(pattern, text[:place])
+    text = offer_cut(text)
+    if "://" in text:
+        text = re.sub(r"https?://\S+", "", text)
+    best, place = None, len(text)
+    for naming in _WINDOWS:
+        match = re.search(naming.pattern, text) if mentions(text, naming.words) else None
         if match and match.start() < place:
-            best, place = window, match.start()
+            best, place = naming.window, match.start()
     return best
 
 
 def window_of_free_quota(text: str) -> str | None:
     """Gemini's relays often cut `quotaId` off. Its free requests a minute were always 2 to 15 or 30, those
     a day 20 and more (https://ai.google.dev/gemini-api/docs/rate-limits)."""
+    if "free_tier_requests" not in text:
+        return None
     match = re.search(r"free_tier_requests, limit: (\d+)", text)
     return "day" if match and int(match[1][:9]) >= 20 and match[1] != "30" else None
 
@@ -91,7 +141,11 @@ def window_in_headers(headers: Mapping[str, str]) -> str | None:
         return window_in_ids(frozenset((kind,)))
     found = None
     for name, value in headers.items():
-        if "remaining" not in name or "ratelimit" not in name or str(value).strip() not in ("0", "0.0"):
+        if (
+            "remaining" not in name
+            or "ratelimit" not in name
+            or str(value).strip() not in ("0", "0.0")
+        ):
             continue
         for word in ("month", "week", "day", "hour"):
             if name.endswith("-" + word):
@@ -105,8 +159,8 @@ def stated_limits(body: ErrorBody, window: str | None) -> tuple[LearnedLimit, ..
     """Every limit whose amount the refusal names; `window`: what `classify` found spent."""
     found: list[LearnedLimit] = []
     _google_violations(body, found)
-    text = offer_cut(body.text)
-    if any(c.isdigit() for c in text):
+    if not found and mentions(body.text, ("limit", "exceed", "quota", "max", "allow")):
+        text = offer_cut(body.text)
         for reader in (_prose_counter, _prose_of_per, _prose_amount_per, _prose_trial):
             if not found:
                 reader(text, found)
@@ -142,6 +196,8 @@ def _google_violations(body: ErrorBody, found: list[LearnedLimit]) -> None:
 
 def _prose_counter(text: str, found: list[LearnedLimit]) -> None:
     """Groq, OpenAI: "on tokens per minute (TPM): Limit 7000, Used 0, Requested"."""
+    if " per " not in text:
+        return
     match = re.search(
         r"on ((?:input |output )?[a-z]+) per (day|min(?:ute)?|hour|second|month)"
         r"(?: \((\w+)\))?: ?limit:? ?([\d,]+)",
@@ -157,6 +213,8 @@ def _prose_counter(text: str, found: list[LearnedLimit]) -> None:
 
 def _prose_of_per(text: str, found: list[LearnedLimit]) -> None:
     """GitHub Models: "Rate limit of 50 per 86400s exceeded for UserByModelByDay"."""
+    if "rate limit of" not in text:
+        return
     match = re.search(r"rate limit of ([\d,]+) per (\d+) ?s(?:econds?)? exceeded for (\w+)", text)
     if match:
         named = {"1": "second", "60": "minute", "3600": "hour", "86400": "day"}
@@ -167,6 +225,8 @@ def _prose_of_per(text: str, found: list[LearnedLimit]) -> None:
 
 def _prose_amount_per(text: str, found: list[LearnedLimit]) -> None:
     """Anthropic: "rate limit of 50,000 input tokens per minute"; "max 20 requests per minute"."""
+    if not mentions(text, ("token", "request", "call", "message", "quer")):
+        return
     match = re.search(
         r"(?:limit|limited to|max(?:imum)?|exceed\w*|allows?|quota)\D{0,40}?\b([\d,]+) "
         r"((?:input |output )?tokens?|requests?|calls?|messages?|queries) ?(?:per|/|every|a|an) ?"
@@ -180,6 +240,8 @@ def _prose_amount_per(text: str, found: list[LearnedLimit]) -> None:
 
 def _prose_trial(text: str, found: list[LearnedLimit]) -> None:
     """Cohere: "limited to 1000 API calls / month"."""
+    if "api calls" not in text:
+        return
     match = re.search(r"limited to ([\d,]+) api calls ?/ ?(minute|min|month|day)", text)
     if match:
         found.append(LearnedLimit(None, "requests", _word(match[2]), _amount(match[1])))
@@ -209,9 +271,12 @@ def stated_account(body: ErrorBody) -> str | None:
     for key, value in body.pairs:
         if key == "user_id" and isinstance(value, str) and len(value) < 100:
             return value
+    source = body.source[:4096]
+    if not mentions(source, ("org", "proj", "for account '")):
+        return None
     match = re.search(
         r"\b(org[-_]\w{4,}|proj_\w{4,})|project_number:(\d+)|projects/([\w-]{4,})"
         r"|in project (\d{6,})|for account '([\w-]+)'|\borganization ([0-9a-f-]{36})",
-        body.source if body.shape != "cut" else body.source[:4096],
+        source,
     )
     return next((group for group in match.groups() if group), None) if match else None

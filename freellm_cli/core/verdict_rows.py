@@ -1,87 +1,36 @@
 """What error texts and codes mean, as ordered rows; the first that fits decides.
 
-A row fits when provider and status are among its own (none given: any) and one of its codes, texts or
-its pattern is found (none given: the status alone decides) and none of `unless` is. Codes are squashed
-(`core.error_body.squash`), texts are lower case with white space folded, as in `ErrorBody`.
-
-To add a row: put it above the general ones, with a positive and a negative case in
-tests/core/test_verdicts.py and the source of the wording beside it.
+Codes are squashed (`core.error_body.squash`), texts are lower case with white space folded, as in
+`ErrorBody`. To add a row: put it above the more general ones, with a positive and a negative case in
+tests/core/test_verdicts.py and the source of the wording in tests/fixtures.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from freellm_cli.core.verdict_row import (
+    AUTH_FORBIDDEN,
+    AUTH_INVALID,
+    BAD_REQUEST,
+    CONTEXT,
+    DAY,
+    FILTERED,
+    KEY,
+    KEY_SUSPENDED,
+    LIMIT,
+    MINUTE,
+    MODEL,
+    MODEL_NOT_FOUND,
+    OVERLOADED,
+    PAYMENT,
+    PROVIDER,
+    RATE,
+    REQUEST,
+    SERVER_ERROR,
+    TIMEOUT,
+    row,
+)
 
-KEY, MODEL, PROVIDER, REQUEST = "key", "model", "provider", "request"
-# Model or key, as the provider counts its limits.
-LIMIT = "limit"
-
-AUTH_INVALID = "auth_invalid"
-AUTH_FORBIDDEN = "auth_forbidden"
-KEY_SUSPENDED = "key_suspended"
-PAYMENT = "payment_required"
-MODEL_NOT_FOUND = "model_not_found"
-CONTEXT = "context_too_long"
-FILTERED = "content_filtered"
-BAD_REQUEST = "bad_request"
-OVERLOADED = "overloaded"
-SERVER_ERROR = "server_error"
-TIMEOUT = "timeout"
-MINUTE = "rate_limited_minute"
-DAY = "quota_exhausted_day"
-HTML = "html_error_page"
-OK = "ok"
-# Minute or longer, as the answer's window tells.
-RATE = "rate"
-
-
-class Row(NamedTuple):
-    """`shared`: the rest holds for every credential of the provider. `until_fixed`: only the owner can
-    end it. `rest_s`: seconds to rest when the answer names no time. `elsewhere`: may another target help
-    (None: as usual for the kind)."""
-
-    reason: str
-    kind: str
-    scope: str
-    providers: frozenset[str] | None = None
-    statuses: frozenset[int] | None = None
-    codes: frozenset[str] = frozenset()
-    texts: tuple[str, ...] = ()
-    pattern: str = ""
-    unless: tuple[str, ...] = ()
-    shared: bool = False
-    until_fixed: bool = False
-    rest_s: float | None = None
-    elsewhere: bool | None = None
-    window: str | None = None
-
-
-def row(
-    reason: str,
-    kind: str,
-    scope: str,
-    *,
-    providers: str = "",
-    statuses: tuple[int, ...] = (),
-    codes: str = "",
-    texts: tuple[str, ...] = (),
-    pattern: str = "",
-    unless: tuple[str, ...] = (),
-    shared: bool = False,
-    until_fixed: bool = False,
-    rest_s: float | None = None,
-    elsewhere: bool | None = None,
-    window: str | None = None,
-) -> Row:
-    return Row(
-        reason, kind, scope,
-        frozenset(providers.split()) or None, frozenset(statuses) or None,
-        frozenset(codes.split()), texts, pattern, unless,
-        shared, until_fixed, rest_s, elsewhere, window,
-    )  # fmt: skip
-
-
-IN_200 = (200,)
+# fmt: off
 REFUSALS = (200, 400, 401, 403, 404, 422, 500, 502, 503)
 REQUEST_FAULTS = (200, 400, 403, 404, 406, 409, 413, 422, 500, 502, 503)
 SERVER_FAULTS = (200, 500, 502, 503, 504, 520, 521, 522, 523, 524, 525, 526, 527, 530)
@@ -92,7 +41,7 @@ EDGE_ROWS = (
     row("edge-rate-limit", MINUTE, PROVIDER, texts=("error code: 1015",)),
     row("edge-block", AUTH_FORBIDDEN, PROVIDER, statuses=(403,), pattern=r"error code: 10\d\d\b",
         rest_s=3600.0),
-)  # fmt: skip
+)
 
 SUSPENDED_ROWS = (
     row(
@@ -107,13 +56,14 @@ SUSPENDED_ROWS = (
         pattern=r"\b(?:account|organi[sz]ation|project|consumer|tenant|workspace|api[ _]?key|ak)\b"
                 r"(?:(?!input|prompt|content|request|output|message|model|tempor)[^.]){0,60}"
                 r"\b(?:suspended|banned|deactivated|restricted|terminated)\b",
+        needs=("suspended", "banned", "deactivated", "restricted", "terminated"),
         unless=(
             "balance", "recharge", "spending limit", "invoice", "past due", "payment", "billing",
             "欠费", "余额", "credit",
         ),
         until_fixed=True,
     ),
-)  # fmt: skip
+)
 
 PAYMENT_ROWS = (
     row(
@@ -137,9 +87,11 @@ PAYMENT_ROWS = (
             "credit limit exceeded", "no resource package", "valid payment method", "past due",
             "good standing", "run out of credits", "ran out of credits", "credits are depleted",
             "credits depleted", "you have depleted", "spending cap",
-            "balance is insufficient", "paid balance", "余额不足", "欠费", "请充值", "额度不足", "额度已用尽", "配额不足",
+            "balance is insufficient", "paid balance",
+            "余额不足", "欠费", "请充值", "额度不足", "额度已用尽", "配额不足",
         ),
         pattern=r"\b(?:don't|doesn't|do not|does not) have (?:any|enough|sufficient) (?:credit|balance|fund)",
+        needs=("have any ", "have enough ", "have sufficient "),
         unless=("context length",),
     ),
     row("key-spent", PAYMENT, KEY, statuses=(200, 401, 402, 403), texts=("key limit exceeded",)),
@@ -149,7 +101,7 @@ PAYMENT_ROWS = (
         texts=("exceeded your current quota, please check your plan and billing",),
         unless=("generativelanguage", "quota exceeded for metric", "ai.google.dev", "retry in"),
     ),
-)  # fmt: skip
+)
 
 AUTH_ROWS = (
     row(
@@ -196,9 +148,8 @@ AUTH_ROWS = (
             "api key not found", "apikey无效", "api key无效", "无效的api", "无效的令牌", "身份验证失败",
             "令牌已过期", "令牌不正确",
         ),
-        unless=("provider returned error",),
     ),
-)  # fmt: skip
+)
 
 FILTER_ROWS = (
     row(
@@ -216,7 +167,7 @@ FILTER_ROWS = (
             "rejected by the moderation", "不安全或敏感内容", "敏感内容", "内容安全",
         ),
     ),
-)  # fmt: skip
+)
 
 CONTEXT_ROWS = (
     row(
@@ -238,11 +189,12 @@ CONTEXT_ROWS = (
             "exceeded model token limit", "number of tokens in the prompt", "max_new_tokens` must be",
             "range of input length", "exceeds the model's context", "exceeds context",
             "exceeds maximum context", "maximum input length", "max input length",
-            "maximum prompt length", "context overflow", "context the overflows", "larger context length", "超过最大长度", "上下文长度", "超长",
+            "maximum prompt length", "context overflow", "context the overflows", "larger context length",
+            "超过最大长度", "上下文长度", "超长",
             "输入长度",
         ),
     ),
-)  # fmt: skip
+)
 
 _NAMED = r"(?:(?!\. )[^\n]){0,160}?"
 MODEL_ROWS = (
@@ -262,7 +214,7 @@ MODEL_ROWS = (
         codes="modelpermissionblockedorg modelpermissionblockedproject modeltermsrequired",
         texts=("is blocked at the organization level", "is blocked at the project level",
                "requires terms acceptance", "requires a subscription"),
-        pattern=r"access to model \S+ is restricted",
+        pattern=r"access to model \S+ is restricted", needs=("access to model",),
         statuses=(200, 400, 403, 404),
     ),
     row(
@@ -284,7 +236,8 @@ MODEL_ROWS = (
             "is not found for api version", "no such model", "not found for account",
             "try pulling it first", "model not exist", "model not found",
             "not supported by any provider", "unable to access model", "non-serverless model",
-            "does not have access to model", "not found the model", "the requested provider", "模型不存在", "模型未找到", "无可用渠道",
+            "does not have access to model", "not found the model", "the requested provider",
+            "模型不存在", "模型未找到", "无可用渠道",
         ),
     ),
     row(
@@ -295,12 +248,14 @@ MODEL_ROWS = (
                 r"|isn't available|no longer supported|has been deprecated|has been removed"
                 r"|is deprecated|could not be found|is not a (?:valid|known) model)\b"
                 r"|\bmodel [`'\"]?[\w./:@-]+[`'\"]? is not supported\b",
+        needs=("not found", "not exist", "n't exist", "not available", "n't available", "no longer",
+               "deprecated", "been removed", "not be found", "is not a ", "not supported"),
     ),
     row("google-entity", MODEL_NOT_FOUND, MODEL, providers="gemini gemini_cli", statuses=(404,),
         codes="notfound"),
     row("model-named", MODEL_NOT_FOUND, MODEL, statuses=(404, 410),
         pattern=r"(?<![/\w])(?:model|deployment)\b(?!/)", unless=("invalid url",)),
-)  # fmt: skip
+)
 
 MODEL_LIMIT_ROWS = (
     # OpenRouter's own cap on one free model; the text goes on to speak of "high demand".
@@ -310,7 +265,7 @@ MODEL_LIMIT_ROWS = (
 OVERLOAD_ROWS = (
     row(
         "server-overloaded", OVERLOADED, PROVIDER,
-        statuses=SERVER_FAULTS + (429, 529, 498),
+        statuses=(*SERVER_FAULTS, 429, 498, 529),
         texts=("server overloaded", "server is overloaded", "server is busy", "server busy"),
     ),
     row(
@@ -324,11 +279,12 @@ OVERLOAD_ROWS = (
             "worker local total request limit", "tier capacity exceeded", "resourceexhausted",
             "currently loading", "loading model", "no instances available", "high traffic",
             "server is busy", "too busy", "queue is full", "out of capacity", "heavy load",
-            "capacity constraints", "capacity temporarily exceeded", "服务器繁忙", "访问量过大", "负载已饱和", "负载过高",
+            "capacity constraints", "capacity temporarily exceeded",
+            "服务器繁忙", "访问量过大", "负载已饱和", "负载过高",
         ),
-        statuses=SERVER_FAULTS + (400, 429, 498, 529),
+        statuses=(*SERVER_FAULTS, 400, 429, 498, 529),
     ),
-)  # fmt: skip
+)
 
 RATE_ROWS = (
     row(
@@ -358,18 +314,15 @@ RATE_ROWS = (
         texts=(
             "rate limit", "rate-limit", "ratelimit", "too many requests", "quota exceeded",
             "slow_down", "slow down", "exceeded your quota", "usage limit", "request limit reached",
-            "concurrency limit", "请求过多", "速率限制", "并发限制", "请求频率", "限流", "使用上限", "次数已达",
+            "concurrency limit",
+            "请求过多", "速率限制", "并发限制", "请求频率", "限流", "使用上限", "次数已达",
             "请求数过多",
         ),
     ),
     row("rate-limit", RATE, LIMIT, statuses=(429,)),
-)  # fmt: skip
+)
 
 FAULT_ROWS = (
-    row(
-        "upstream-own-key", SERVER_ERROR, MODEL, statuses=(401, 403),
-        texts=("provider returned error",), shared=True,
-    ),
     row(
         "wrong-url", BAD_REQUEST, REQUEST, statuses=(200, 404, 405),
         texts=("invalid url", "unexpected endpoint", "no static resource", "no route matched"),
@@ -386,7 +339,7 @@ FAULT_ROWS = (
                "bad gateway", "unreachable", "econnrefused", "connection error"),
     ),
     row(
-        "timeout", TIMEOUT, PROVIDER, statuses=SERVER_FAULTS + (499,),
+        "timeout", TIMEOUT, PROVIDER, statuses=(*SERVER_FAULTS, 499),
         codes="timeout gatewaytimeout deadlineexceeded requesttimeout timeouterror apitimeouterror",
         texts=("timed out", "timeout", "deadline exceeded", "time-out", "took too long", "超时"),
     ),
@@ -395,7 +348,7 @@ FAULT_ROWS = (
         codes="internalservererror internalerror servererror",
         texts=("internal server error", "internal error", "server error"),
     ),
-)  # fmt: skip
+)
 
 FEATURE_ROWS = (
     row(
@@ -407,7 +360,7 @@ FEATURE_ROWS = (
               "unknownparameter unsupportedvalue",
         elsewhere=True,
     ),
-)  # fmt: skip
+)
 
 STATUS_ROWS = (
     row("status-payment", PAYMENT, KEY, statuses=(402,)),
@@ -419,7 +372,7 @@ STATUS_ROWS = (
     row("status-too-large", CONTEXT, REQUEST, statuses=(413,)),
     row("status-gateway-timeout", TIMEOUT, PROVIDER, statuses=(504, 522, 524)),
     row("status-overloaded", OVERLOADED, MODEL, statuses=(498, 503, 529)),
-)  # fmt: skip
+)
 
 GENERAL_ROWS = (
     EDGE_ROWS

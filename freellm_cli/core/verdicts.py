@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from freellm_cli.core.error_body import ErrorBody
     from freellm_cli.core.retry_hints import Hint
     from freellm_cli.core.stated_limits import LearnedLimit
-    from freellm_cli.core.verdict_rows import Row
+    from freellm_cli.core.verdict_row import Row
 
 KINDS = (
     "ok",
@@ -47,8 +47,6 @@ CONTINUOUS = frozenset(("groq", "openai"))
 COUNTS_BY_MODEL = frozenset(
     "gemini gemini_cli nvidia_nim groq github_models sambanova openai azure vertex".split()
 )
-# A 5xx of these is one upstream's trouble among many.
-AGGREGATORS = frozenset(("openrouter", "huggingface"))
 CHINA_TIME = frozenset(("zai", "iflow"))
 
 
@@ -151,16 +149,16 @@ def _judge_success(
 
 
 def _judge(provider: str, status: int, headers: dict[str, str], body: ErrorBody) -> Verdict:
-    from freellm_cli.core import retry_hints
+    from freellm_cli.core import retry_hints, row_search
     from freellm_cli.core.redaction import mask_identities
 
     html = body.shape == "html" or (
         body.shape == "text" and headers.get("content-type", "").lower().startswith("text/html")
     )
-    statuses = _statuses(status, body)
-    row = _html_row() if html else _find_row(provider, statuses, body)
+    named = row_search.statuses_named(status, body)
+    row = row_search.html_row() if html else row_search.find_row(provider, named, body)
     over_limits = row.kind in ("rate", "rate_limited_minute", "quota_exhausted_day")
-    zone = 8 if provider in CHINA_TIME or any("一" <= c <= "鿿" for c in body.text[:400]) else 0
+    zone = 8 if provider in CHINA_TIME or _is_chinese(body.text) else 0
     hint = retry_hints.read_hint(
         headers, body.pairs, body.text, zone_hours=zone, use_reset_headers=over_limits
     )
@@ -172,7 +170,7 @@ def _judge(provider: str, status: int, headers: dict[str, str], body: ErrorBody)
         retry_after_s=hint.retry_after_s,
         reset_at=hint.reset_at,
         message=mask_identities(_message(body, status))[:MESSAGE_CHARS],
-        code=mask_identities(body.code)[:80],
+        code=mask_identities(body.code)[:80] if len(body.code) > 24 else body.code,
         reason=row.reason,
         hint_believed=_believed(kind, provider, row, hint),
         window=window,
@@ -200,81 +198,6 @@ def _enrich(verdict: Verdict, row: Row, body: ErrorBody) -> Verdict:
     if verdict.until_fixed or kind in ("auth_forbidden", "payment_required"):
         return verdict._replace(url=_page(body))
     return verdict
-
-
-def _statuses(status: int, body: ErrorBody) -> frozenset[int]:
-    """The statuses a row may name. Relays put the true one into the body of a 400, a 5xx or a 200."""
-    from freellm_cli.core.error_body import status_in_prose
-
-    inner = body.inner_status
-    if inner is None and (status < 300 or status >= 500):
-        inner = status_in_prose(body.text)
-    if status < 300:
-        return frozenset((200, inner or 200))
-    if inner is None or inner == status:
-        return frozenset((status,))
-    if status in (500, 502, 503) or (status == 400 and inner in (401, 402, 403, 429, 503, 529)):
-        return frozenset((inner,))
-    return frozenset((status,))
-
-
-def _find_row(provider: str, statuses: frozenset[int], body: ErrorBody) -> Row:
-    from freellm_cli.core.provider_rows import PROVIDER_ROWS
-    from freellm_cli.core.verdict_rows import GENERAL_ROWS
-
-    for row in PROVIDER_ROWS:
-        if row.providers and provider in row.providers and _fits(row, statuses, body):
-            return row
-    for row in GENERAL_ROWS:
-        if (row.providers is None or provider in row.providers) and _fits(row, statuses, body):
-            return row
-    return _row_by_status(provider, statuses, body)
-
-
-def _fits(row: Row, statuses: frozenset[int], body: ErrorBody) -> bool:
-    if row.statuses is not None and row.statuses.isdisjoint(statuses):
-        return False
-    if not _speaks(row, body):
-        return False
-    return not any(text in body.text for text in row.unless)
-
-
-def _speaks(row: Row, body: ErrorBody) -> bool:
-    if not row.codes.isdisjoint(body.codes):
-        return True
-    text = body.text
-    for phrase in row.texts:
-        if phrase in text:
-            return True
-    if row.pattern:
-        import re
-
-        return re.search(row.pattern, text) is not None
-    return not row.codes and not row.texts
-
-
-def _row_by_status(provider: str, statuses: frozenset[int], body: ErrorBody) -> Row:
-    """What is left when no word was known."""
-    from freellm_cli.core.verdict_rows import row
-
-    status = max(statuses)
-    if status == 404:
-        if body.shape == "empty" and provider == "nvidia_nim":
-            return row("empty-404", "model_not_found", "model")
-        scope = "request" if body.shape == "json" else "provider"
-        return row("status-404", "bad_request", scope, elsewhere=True)
-    if 300 <= status < 400:
-        return row("redirect", "bad_request", "provider", elsewhere=True)
-    if 400 <= status < 500:
-        return row("status-bad-request", "bad_request", "request")
-    own = 200 in statuses or provider in AGGREGATORS
-    return row("status-server-error", "server_error", "request" if own else "provider")
-
-
-def _html_row() -> Row:
-    from freellm_cli.core.verdict_rows import row
-
-    return row("html-page", "html_error_page", "provider")
 
 
 def _kind(row: Row, window: str | None) -> str:
@@ -312,6 +235,10 @@ def _wait(hint: Hint, sent: datetime | None) -> bool:
     return False
 
 
+def _is_chinese(text: str) -> bool:
+    return not text.isascii() and any("一" <= c <= "鿿" for c in text[:400])
+
+
 def _limit_scope(provider: str, body: ErrorBody) -> str:
     import re
 
@@ -322,7 +249,10 @@ def _limit_scope(provider: str, body: ErrorBody) -> str:
         r"|limit_r[pt][md]/|\brequests to \S+ for \S+|pricing tier|limit reached for \S+ in organi"
         r"|\bmodel: \S|provider returned error|模型"
     )
-    if re.search(named, body.text) or any("bymodel" in code for code in body.codes):
+    if (
+        body.mentions(("model", "limit reached for", "requests to", "tier", "provider", "模型"))
+        and re.search(named, body.text)
+    ) or any("bymodel" in code for code in body.codes):
         return "model"
     return "key"
 
@@ -340,7 +270,9 @@ def _message(body: ErrorBody, status: int) -> str:
 
     if body.shape == "html":
         title = re.search(r"<title>\s*([^<]+?)\s*</title>|<h1>\s*([^<]+?)\s*</h1>", body.source)
-        return f"HTML page: {title[1] or title[2]}" if title else "an HTML page instead of an answer"
+        return (
+            f"HTML page: {title[1] or title[2]}" if title else "an HTML page instead of an answer"
+        )
     message = " ".join(body.message.split())
     return message or (f"HTTP {status} without a text" if status else "no text")
 
