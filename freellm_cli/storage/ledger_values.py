@@ -1,0 +1,164 @@
+"""What the ledger takes and gives. All times that leave it are wall times."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from freellm_cli.core.limits import Limit
+from freellm_cli.core.rotation import Candidate
+
+INTERACTIVE, BATCH = "interactive", "batch"
+LANES = (INTERACTIVE, BATCH)
+"""Everybody in an earlier lane goes before everybody in a later one."""
+
+
+class Lease:
+    """A reservation on everything that a request to `candidate` touches.
+
+    End it exactly once: `Ledger.settle` if it was (or may have been) sent, `Ledger.release` if not.
+    `tokens`: what is reserved. `opened`, `expires`: steady times. `is_trial`: this request tries a target
+    that was resting; others wait for its outcome.
+    """
+
+    __slots__ = (
+        "answered",
+        "candidate",
+        "conversation",
+        "expires",
+        "id",
+        "is_trial",
+        "mends",
+        "opened",
+        "place",
+        "request_id",
+        "sent",
+        "tokens",
+    )
+
+    def __init__(
+        self,
+        identity: int,
+        candidate: Candidate,
+        *,
+        request_id: str,
+        tokens: int,
+        opened: float,
+        expires: float,
+        place: int,
+        mends: tuple[str, ...] = (),
+        is_trial: bool = False,
+        conversation: str | None = None,
+    ) -> None:
+        self.id = identity
+        self.candidate = candidate
+        self.request_id = request_id
+        self.tokens = tokens
+        self.opened = opened
+        self.expires = expires
+        self.place = place
+        self.mends = mends
+        self.is_trial = is_trial
+        self.conversation = conversation
+        self.sent = False
+        self.answered: float | None = None
+
+    def __repr__(self) -> str:
+        return f"Lease({self.candidate.key}, {self.request_id})"
+
+
+class Reason(NamedTuple):
+    """Why a target is not free. `why`: as in `core.forecast.Obstacle`, or "queue" (somebody is before).
+    `until`: None when it never is by itself; a guess unless `sure`."""
+
+    target: str
+    why: str
+    text: str
+    until: float | None
+    sure: bool = True
+
+
+class Wait(NamedTuple):
+    """Nothing is free for this request yet; it has a place in the line.
+
+    Call `acquire` again with `ticket` after `look_in_s` seconds at the latest, or `leave` the line.
+    `until`: when its turn is expected; a guess unless `sure`. `position`: how many are before it.
+    """
+
+    until: float
+    sure: bool
+    look_in_s: float
+    ticket: int
+    position: int
+    reasons: tuple[Reason, ...] = ()
+
+
+class Refused(NamedTuple):
+    """The request cannot have a target in time; nothing was written.
+
+    `earliest`: when it could, None when nobody knows; `wait_s`: the same from now. `daily`: the wait ends
+    with a window of a day or longer. `full`: the line itself is too long.
+    """
+
+    earliest: float | None
+    wait_s: float | None
+    daily: bool
+    reasons: tuple[Reason, ...] = ()
+    full: bool = False
+
+
+class View(NamedTuple):
+    """How a candidate stands. `load`: the share of its tightest limit that is used, 0 to 1. `reasons`:
+    () when a request could go now; `until`: when one could, None for never."""
+
+    candidate: Candidate
+    is_free: bool
+    until: float | None
+    load: float
+    reasons: tuple[Reason, ...]
+
+
+class Usage(NamedTuple):
+    """`used` includes `open`, what leases hold that are not settled. `resets_at`: when the window starts
+    anew, or when the first use leaves a sliding one; None when nothing is used."""
+
+    limit: Limit
+    used: int
+    open: int
+    resets_at: float | None
+
+
+class Rest(NamedTuple):
+    """A cooldown. `until`: None means until it is woken (`Ledger.wake`). `due`: over, and the next request
+    is the trial (`trying`: one is under way); a rest without a trial is gone when due."""
+
+    key: str
+    until: float | None
+    kind: str
+    reason: str
+    strikes: int
+    since: float
+    request_id: str
+    due: bool
+    trying: bool
+
+
+class Learned(NamedTuple):
+    """A limit that a provider told. `at`: when last, `first`: when this amount was told first."""
+
+    limit: Limit
+    evidence: str
+    at: float
+    first: float
+
+
+class OpenLease(NamedTuple):
+    """`age_s`: since it was written."""
+
+    target: str
+    request_id: str
+    tokens: int
+    age_s: float
+
+
+Trace = dict[str, Any]
+"""A past request as JSON: at least "id" and "at" (wall time). Never a prompt, an answer or a secret."""
