@@ -68,7 +68,11 @@ def _level_quirks(parts: list[str], version: float) -> dict[str, Any]:
 
 def quirks_of(target: Target) -> dict[str, Any]:
     """The target's switches, those its name implies beneath them."""
-    return {**derived_quirks(target.name), **target.quirks}
+    implied = derived_quirks(target.name)
+    merged = {**implied, **target.quirks}
+    levels = implied.get("think_levels") if merged.get("think") == implied.get("think") else None
+    levels = {**(levels or {}), **(target.quirks.get("think_levels") or {})}
+    return {**merged, "think_levels": levels}
 
 
 def derived_capabilities(name: str, *, thinks: bool) -> frozenset[str]:

@@ -178,8 +178,8 @@ class GoogleReader:
             str(tree.get("modelVersion") or self._head[0]),
             str(tree.get("responseId") or self._head[1]),
         )
-        for candidate in tree.get("candidates") or ():
-            if isinstance(candidate, dict) and not candidate.get("index"):
+        for candidate in _dicts(tree.get("candidates")):
+            if not candidate.get("index"):
                 self._candidate(candidate, deltas)
         feedback = tree.get("promptFeedback")
         if isinstance(feedback, dict) and feedback.get("blockReason") and not self._finish:
@@ -197,8 +197,8 @@ class GoogleReader:
     def _candidate(self, candidate: dict[str, Any], deltas: list[Delta]) -> None:
         content = candidate.get("content")
         parts = content.get("parts") if isinstance(content, dict) else None
-        for part in parts if isinstance(parts, list) else ():
-            delta = self._part(part) if isinstance(part, dict) else None
+        for part in _dicts(parts):
+            delta = self._part(part)
             if delta is None:
                 continue
             self._spoke = True
@@ -291,6 +291,10 @@ class GoogleReader:
         if self._text_signature and not self._calls:
             extra["extra_content"] = {"google": {"thought_signature": self._text_signature}}
         return extra
+
+
+def _dicts(value: object) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _code_text(part: dict[str, Any]) -> str:

@@ -4,7 +4,8 @@ Switches in `target.quirks`, each with what the model's name implies as its defa
 (`google_models.derived_quirks`):
 
     think         "gemini_budget" (thinkingBudget), "gemini_level" (thinkingLevel) or "none"
-    think_levels  table over THINK_TABLES[think]: level -> tokens, or level -> Google's word
+    think_levels  table over THINK_TABLES[think]: level -> tokens, or level -> Google's word; "" says
+                  nothing for that level
     think_small   the level to ask for when nobody said one and max_tokens is below SMALL_ANSWER. Thoughts
                   are paid out of max_tokens, so a small answer may come out empty: "off" saves a game's
                   one-liner, no entry leaves the model its default
@@ -144,9 +145,9 @@ def thinking_config(
     value = table.get(think)
     exact = reasoning.get("max_tokens")
     if style == "gemini_budget" and isinstance(exact, int) and think not in ("off", "auto"):
-        value = max(table["off"], min(exact, table["high"]))
+        value = max(table["minimal"], min(exact, table["high"]))
     config: dict[str, Any] = {}
-    if value is not None:
+    if value not in (None, ""):
         config[_THINK_FIELDS[style]] = value
     if think != "off" and not reasoning.get("exclude"):
         config["includeThoughts"] = True

@@ -126,7 +126,7 @@ class _Cleaner:
 
     def _copy_values(self, schema: Schema, node: Schema) -> None:
         values = [schema["const"]] if "const" in schema else schema.get("enum")
-        if not isinstance(values, list):
+        if not isinstance(values, list) or not values:
             return
         if None in values:
             node["nullable"] = True
@@ -245,7 +245,7 @@ def _type_names(schema: Schema) -> list[str]:
 
 
 def _type_of(values: list[Any]) -> str | None:
-    """The one type of all `values`; None when they differ or there are none."""
+    """The one type of all `values`, "null" of none; None when they differ."""
     names: set[str] = set()
     for value in values:
         if isinstance(value, bool):
