@@ -131,7 +131,8 @@ def build_root() -> Any:
 
 def run_typer(argv: list[str], face: Face) -> int:
     """Parses `argv` and runs the command. Raises FreellmError; usage mistakes become UsageError."""
-    usage_fault = typer.BadParameter.__mro__[2]  # the base of every fault a command line can have
+    # The base of every fault that a command line can have; Typer does not export it.
+    usage_fault: type[Exception] = typer.BadParameter.__mro__[2]
     try:
         code = build_root().main(
             args=argv,

@@ -43,7 +43,7 @@ class Usage(NamedTuple):
 class ToolCallDelta(NamedTuple):
     """A fragment of a tool call. `id` and `name` come with the first fragment of an `index`."""
 
-    index: int
+    index: int  # type: ignore[assignment]  # OpenAI's name for it, over a method of tuple
     id: str = ""
     name: str = ""
     arguments: str = ""

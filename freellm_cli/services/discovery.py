@@ -20,7 +20,7 @@ MAX_PAGES = 30
 
 class Refreshed(NamedTuple):
     provider: str
-    count: int
+    models: int
     problem: str = ""
 
 

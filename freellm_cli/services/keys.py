@@ -141,7 +141,7 @@ _SCOPES = {
 def list_keys(runtime: Runtime) -> Result:
     """Every credential, masked, with its state and who shares its pot."""
     credentials = runtime.credentials()
-    resting = runtime.rests_by_key()
+    resting = {rest.key: rest for rest in runtime.ledger.rests()}
     pots = Counter((item.provider, item.account) for item in credentials if item.account)
     rows, data = [], []
     for item in credentials:

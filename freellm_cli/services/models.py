@@ -73,7 +73,7 @@ def _refreshed(runtime: Runtime, wanted: Filter) -> tuple[str, ...]:
     return tuple(
         f"{item.provider}: {item.problem}"
         if item.problem
-        else f"{item.provider}: {item.count} models"
+        else f"{item.provider}: {item.models} models"
         for item in outcomes
     )
 

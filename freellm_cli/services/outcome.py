@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from freellm_cli.core import errors
 from freellm_cli.core.http import Headers
 from freellm_cli.core.verdicts import Verdict
+from freellm_cli.services.learning import learned_limits, rest
 from freellm_cli.services.pool import Excluded, Plan, PoolTarget
 
 if TYPE_CHECKING:
@@ -25,31 +26,11 @@ def consequences(
     *,
     request_id: str,
 ) -> None:
-    """Writes what was learned: rests named by the verdict, limits named by headers and body."""
-    ledger = runtime.ledger
-    learned = runtime.limits_from_headers(target, headers)
-    if verdict is not None:
-        learned += runtime.limits_from_verdict(target, verdict)
-    for limit in learned:
-        ledger.learn(limit)
-    if verdict is None or verdict.kind == "ok":
-        return
-    key = _rest_key(target, verdict)
-    if not key:
-        return
-    runtime.rest(key, verdict, request_id=request_id)
-
-
-def _rest_key(target: PoolTarget, verdict: Verdict) -> str:
-    candidate = target.candidate
-    if verdict.kind == "overloaded" and verdict.scope == "model":
-        return f"model:{candidate.model_id}"
-    return {
-        "key": f"credential:{candidate.credential}",
-        "model": f"target:{candidate.key}",
-        "account": f"account:{candidate.provider}/{candidate.account}",
-        "provider": f"provider:{candidate.provider}",
-    }.get(verdict.scope, "")
+    """Writes what was learned: limits named by headers and body, rests named by the verdict."""
+    for limit in learned_limits(target, headers, verdict):
+        runtime.ledger.learn(limit)
+    if verdict is not None and verdict.kind != "ok":
+        rest(runtime, target, verdict, request_id=request_id)
 
 
 def final_error(

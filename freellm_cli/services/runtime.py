@@ -16,6 +16,7 @@ from freellm_cli.services.system_clock import SystemClock
 from freellm_cli.storage.paths import Paths, find_paths
 
 if TYPE_CHECKING:
+    from freellm_cli.core.catalog import ProviderSpec
     from freellm_cli.core.credentials import Credential
     from freellm_cli.core.settings import Settings
     from freellm_cli.providers.base import Dialect
@@ -82,7 +83,7 @@ class Runtime:
             from freellm_cli.storage.paths import credentials_file
             from freellm_cli.storage.vault import Vault
 
-            self._vault = Vault(credentials_file(self.paths), clock=self.clock)
+            self._vault = Vault(credentials_file(self.paths), self.clock)
         return self._vault
 
     def credentials(self) -> tuple[Credential, ...]:

@@ -1,0 +1,66 @@
+"""How a key gets from a person or a pipe into the program without being seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from freellm_cli.cli.face import Face
+from freellm_cli.core.catalog import ProviderSpec
+from freellm_cli.core.errors import UsageError
+
+
+def keys_from(
+    face: Face, provider: ProviderSpec, *, stdin: bool, variable: str, typed: list[str]
+) -> list[str]:
+    """The keys as pasted. Raises UsageError for one on the command line, or when there is no way to ask."""
+    if typed:
+        raise UsageError(
+            "a key is not taken from the command line: other programs and the shell's history see it",
+            hint=f"run `freellm keys add {provider.id}` and paste it, or pipe it in with --stdin; "
+            "as this one was shown already, consider making a new one",
+        )
+    if variable:
+        text = face.env.get(variable, "")
+        if not text.strip():
+            raise UsageError(f"the environment variable {variable} is empty or not set")
+        return [text]
+    if stdin:
+        return [line for line in face.stdin.read().splitlines() if line.strip()]
+    if not face.is_terminal(face.stdin):
+        raise UsageError(
+            "there is no terminal to ask for the key", hint="pipe it in with --stdin, or --env VAR"
+        )
+    return _asked(face, provider)
+
+
+def _asked(face: Face, provider: ProviderSpec) -> list[str]:
+    from getpass import getpass
+
+    if provider.key_url:
+        face.note(f"get a key at {provider.key_url}")
+    found: list[str] = []
+    while True:
+        which = "another key (empty to end)" if found else "key"
+        text = getpass(f"{provider.title} {which}, not shown: ", stream=face.err)
+        if not text.strip():
+            return found
+        found.append(text)
+
+
+def settings_from(pairs: list[str]) -> dict[str, str]:
+    """`NAME=VALUE` pairs as a table. Raises UsageError."""
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip() or not value.strip():
+            raise UsageError(f"--set wants NAME=VALUE, not {pair!r}", hint="--set account_id=…")
+        found[name.strip()] = value.strip()
+    return found
+
+
+def file_content(path: Path) -> bytes:
+    """Raises UsageError naming the file and what kept it from being read."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,178 @@
+"""`freellm keys …`: the faces of `services.keys`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from freellm_cli.cli.face import Face
+from freellm_cli.cli.key_input import keys_from, settings_from
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
+Names = Annotated[list[str], typer.Argument(help="Id, label or fingerprint.", metavar="KEY…")]
+
+
+@app.callback()
+def keys(ctx: typer.Context) -> None:
+    """Add, list, check and remove API keys. Alone: lists them.
+
+    Example: freellm keys add gemini
+    """
+    if ctx.invoked_subcommand is None:
+        list_(ctx)
+
+
+@app.command()
+def add(
+    ctx: typer.Context,
+    provider: Annotated[str, typer.Argument(help="gemini, groq, openrouter, …")],
+    label: Annotated[str, typer.Option(help="A name of your own.")] = "",
+    account: Annotated[
+        str, typer.Option(help="The project or organisation whose limits the key shares.")
+    ] = "",
+    stdin: Annotated[bool, typer.Option("--stdin", help="One key a line from a pipe.")] = False,
+    env: Annotated[str, typer.Option(help="Take it from this variable.", metavar="VAR")] = "",
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="What else it needs: account_id=…", metavar="NAME=VALUE"),
+    ] = None,
+    check: Annotated[bool, typer.Option("--check/--no-check", help="Ask the provider.")] = True,
+    key: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
+) -> None:
+    """Store a key: asked for unseen, checked without spending generation quota.
+
+    A key is never given on the command line, where other programs and the shell's history see it.
+
+    Example: echo "$MY_KEY" | freellm keys add groq --stdin
+    """
+    from freellm_cli.cli.render import render
+    from freellm_cli.services.keys import add_keys
+
+    face: Face = ctx.obj
+    spec = face.runtime.catalog.provider(provider)
+    texts = keys_from(face, spec, stdin=stdin, variable=env, typed=key or [])
+    extra = settings_from(settings or [])
+    result = add_keys(
+        face.runtime, provider, texts, label=label, account=account, extra=extra, check=check
+    )
+    raise typer.Exit(render(face, result))
+
+
+@app.command(name="list")
+def list_(ctx: typer.Context) -> None:
+    """Every key, masked: its account, source and state.
+
+    Example: freellm keys list --json
+    """
+    from freellm_cli.cli.render import render
+    from freellm_cli.services.keys import list_keys
+
+    raise typer.Exit(render(ctx.obj, list_keys(ctx.obj.runtime)))
+
+
+@app.command()
+def check(ctx: typer.Context, names: Names = []) -> None:  # noqa: B006 - Typer copies it
+    """Ask each provider whether its key is good; spends no generation quota.
+
+    Example: freellm keys check gemini-1
+    """
+    from freellm_cli.cli.render import render
+    from freellm_cli.services.keys import check_keys
+
+    raise typer.Exit(render(ctx.obj, check_keys(ctx.obj.runtime, names)))
+
+
+@app.command()
+def enable(ctx: typer.Context, names: Names) -> None:
+    """Use a key again, and wake it if it rests.
+
+    Example: freellm keys enable gemini-1
+    """
+    _switch(ctx, names, True)
+
+
+@app.command()
+def disable(ctx: typer.Context, names: Names) -> None:
+    """Keep a key, but do not use it.
+
+    Example: freellm keys disable gemini-1
+    """
+    _switch(ctx, names, False)
+
+
+def _switch(ctx: typer.Context, names: list[str], enabled: bool) -> None:
+    from freellm_cli.cli.render import render
+    from freellm_cli.services.keys import set_enabled
+
+    raise typer.Exit(render(ctx.obj, set_enabled(ctx.obj.runtime, names, enabled)))
+
+
+@app.command()
+def label(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="Id, label or fingerprint.", metavar="KEY")],
+    new: Annotated[str | None, typer.Argument(help="The new label.", metavar="[LABEL]")] = None,
+    account: Annotated[str | None, typer.Option(help="Whose limits it shares.")] = None,
+) -> None:
+    """Name a key, or say which account it belongs to.
+
+    Example: freellm keys label gemini-2 --account my-project
+    """
+    from freellm_cli.cli.render import render
+    from freellm_cli.services.keys import set_label
+
+    raise typer.Exit(render(ctx.obj, set_label(ctx.obj.runtime, name, new, account)))
+
+
+@app.command()
+def remove(
+    ctx: typer.Context,
+    names: Names,
+    yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
+) -> None:
+    """Forget keys for good.
+
+    Example: freellm keys remove gemini-2 --yes
+    """
+    from freellm_cli.cli.render import render
+    from freellm_cli.services.keys import remove_keys
+
+    face: Face = ctx.obj
+    if not yes and face.is_terminal(face.stdin):
+        typer.confirm(f"Forget {', '.join(names)} for good?", abort=True, err=True)
+    raise typer.Exit(render(face, remove_keys(face.runtime, names)))
+
+
+@app.command(name="import")
+def import_(
+    ctx: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A .env file, llm's keys.json, our own export.")],
+    check: Annotated[bool, typer.Option("--check/--no-check", help="Ask the provider.")] = True,
+) -> None:
+    """Take over keys from a file; known ones are skipped.
+
+    Example: freellm keys import .env --no-check
+    """
+    from freellm_cli.cli.key_input import file_content
+    from freellm_cli.cli.render import render
+    from freellm_cli.services.keys import import_keys
+
+    data = file_content(file)
+    raise typer.Exit(render(ctx.obj, import_keys(ctx.obj.runtime, data, check=check)))
+
+
+@app.command()
+def export(
+    ctx: typer.Context,
+    reveal: Annotated[bool, typer.Option("--reveal", help="Print the keys themselves.")] = False,
+) -> None:
+    """The stored keys as a file for `keys import`; masked unless --reveal.
+
+    Example: freellm keys export --reveal > keys.toml
+    """
+    from freellm_cli.cli.render import render
+    from freellm_cli.services.keys import export_keys
+
+    raise typer.Exit(render(ctx.obj, export_keys(ctx.obj.runtime, reveal=reveal)))
