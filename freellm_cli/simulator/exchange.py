@@ -192,7 +192,9 @@ class _Turn:
             said = listing(where.host, where.action, where.model, self.request)
             return lambda stream: said
         if where.operation == "other":
-            standings = self._books.limits.standings(self._caller(where, identity, 0, 0))
+            # OpenRouter's account pages speak of what the free models share.
+            free = self._caller(where, identity, 0, 0)._replace(model="any:free")
+            standings = self._books.limits.standings(free)
             account = router_account(where.action, standings)
             return lambda stream: account
         card = self._check_model(where.host, identity)

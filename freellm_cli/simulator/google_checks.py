@@ -98,7 +98,8 @@ def check_config(config: Any, model: str) -> None:
         raise invalid(model, "The number of stop sequences must be at most 5.")
     if (field(config, "candidateCount") or 1) > 1:
         raise invalid(model, "Multiple candidates is not enabled for this model")
-    if (field(config, "maxOutputTokens") or 1) < 1:
+    most = field(config, "maxOutputTokens")
+    if most is not None and most < 1:
         raise invalid(model, "max_output_tokens must be positive.")
 
 

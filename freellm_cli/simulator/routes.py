@@ -27,7 +27,11 @@ _OPENAI_ROUTES = {
     ("POST", "embeddings"): "embeddings",
     ("GET", "models"): "models",
 }
-_OTHER_LISTS = {"/cohere/v1/models": "cohere"}
+# Lists that do not stand below the base of their chat.
+_OTHER_LISTS = {
+    "cohere": re.compile(r"/cohere/v1/models\Z"),
+    "cloudflare": re.compile(r"/cloudflare/client/v4/accounts/[^/]+/ai/models/search\Z"),
+}
 _GOOGLE_METHODS = {
     "generateContent": "chat",
     "streamGenerateContent": "chat",
@@ -36,10 +40,15 @@ _GOOGLE_METHODS = {
     "batchEmbedContents": "embeddings",
 }
 _GOOGLE_PATH = re.compile(r"models/(?P<model>[^:]+):(?P<method>\w+)\Z")
-_PATTERNS = [
-    (re.compile(re.escape(host.path).replace(r"\{\}", "[^/]+") + r"/(?P<rest>.+)\Z"), host)
-    for host in HOSTS.values()
-]
+
+
+def _pattern(host: Host) -> re.Pattern[str]:
+    """Everything below the host's base. Google serves each of its API versions side by side."""
+    base = re.escape(host.path).replace(r"\{\}", "[^/]+").replace("v1beta", "v1(?:beta|alpha)?")
+    return re.compile(base + r"/(?P<rest>.+)\Z")
+
+
+_PATTERNS = [(_pattern(host), host) for host in HOSTS.values()]
 
 
 def route(request: Request) -> Route:
@@ -68,9 +77,9 @@ def route(request: Request) -> Route:
 
 
 def _host(path: str) -> tuple[Host, str]:
-    listing = _OTHER_LISTS.get(path)
-    if listing:
-        return HOSTS[listing], "models"
+    for name, listing in _OTHER_LISTS.items():
+        if listing.match(path):
+            return HOSTS[name], "models"
     for pattern, host in _PATTERNS:
         found = pattern.match(path)
         if found:
@@ -86,8 +95,6 @@ def _special(host: Host, method: str, rest: str) -> Route | None:
         return None
     if host.id == "openrouter" and rest in ("key", "auth/key", "credits"):
         return Route(host, "other", rest)
-    if host.id == "cloudflare" and rest == "models/search":
-        return Route(host, "models", "models")
     return None
 
 
