@@ -49,6 +49,8 @@ class Exchange:
     def chunks(self) -> Iterator[bytes]:
         """See `transport.base.Response.chunks`. May be left and called again to read on."""
         inflater = self._inflater
+        if inflater is not None:
+            yield from self._inflate(inflater, b"")
         while data := self._receive():
             if inflater is None:
                 yield data
