@@ -21,9 +21,9 @@ from freellm_cli.core.http import Headers, HttpRequest
 from freellm_cli.core.secret import Secret
 from freellm_cli.providers.base import AnswerFault, ChatReader, EmbeddingAnswer, ModelPage
 from freellm_cli.providers.google_models import parse_object, read_model_list
+from freellm_cli.providers.google_names import function_names
 from freellm_cli.providers.google_reader import GoogleReader
 from freellm_cli.providers.google_request import GoogleBody, build
-from freellm_cli.providers.google_schema import function_names
 from freellm_cli.providers.thought_signatures import ThoughtSignatures
 
 MAX_EMBEDDINGS = 100

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, NoReturn
 
 from freellm_cli.core.chat import Message, Target
 from freellm_cli.core.errors import RequestRefused
+from freellm_cli.providers.google_names import ToolNames
 from freellm_cli.providers.google_parts import Media, Part
-from freellm_cli.providers.google_schema import ToolNames
 from freellm_cli.providers.thought_signatures import (
     BYPASS,
     ThoughtSignatures,

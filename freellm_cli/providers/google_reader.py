@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freellm_cli.core.chat import Delta, ToolCallDelta, Usage
 from freellm_cli.core.sse import SseDecoder, SseOverflow
 from freellm_cli.providers.base import AnswerFault
-from freellm_cli.providers.google_schema import ToolNames
-from freellm_cli.providers.json_objects import JsonObjects, JsonOverflow
+from freellm_cli.providers.google_names import ToolNames
 from freellm_cli.providers.thought_signatures import ThoughtSignatures
+
+if TYPE_CHECKING:
+    from freellm_cli.providers.json_objects import JsonObjects
 
 MAX_OBJECT_BYTES = 64 << 20
 SHOWN_BYTES = 4096
@@ -131,7 +133,7 @@ class GoogleReader:
             elif self._sse is not None:
                 for event in self._sse.feed(chunk):
                     yield self._parse(event.data)
-        except (JsonOverflow, SseOverflow, ValueError, RecursionError) as error:
+        except (SseOverflow, ValueError, RecursionError) as error:
             raise AnswerFault("malformed", chunk[:SHOWN_BYTES], str(error)) from error
 
     def _begin(self, chunk: bytes) -> bytes:
@@ -144,6 +146,8 @@ class GoogleReader:
             raise AnswerFault("malformed", chunk[:SHOWN_BYTES], "the answer is a web page")
         self._prefix = b""
         if start in b"{[":
+            from freellm_cli.providers.json_objects import JsonObjects
+
             self._json = JsonObjects(limit=MAX_OBJECT_BYTES)
         else:
             self._sse = SseDecoder(limit=MAX_OBJECT_BYTES)

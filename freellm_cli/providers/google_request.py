@@ -31,14 +31,8 @@ from freellm_cli.core.chat import ChatRequest, Target
 from freellm_cli.core.errors import RequestRefused
 from freellm_cli.providers.google_contents import conversation
 from freellm_cli.providers.google_models import derived_capabilities, quirks_of
+from freellm_cli.providers.google_names import ToolNames, function_names, function_tools
 from freellm_cli.providers.google_parts import Media
-from freellm_cli.providers.google_schema import (
-    ToolNames,
-    function_names,
-    function_tools,
-    json_schema,
-    parameters_schema,
-)
 from freellm_cli.providers.thought_signatures import ThoughtSignatures
 
 SMALL_ANSWER = 1024
@@ -235,6 +229,8 @@ def _function_name(tool: object) -> str:
 def _declaration(
     tool: Mapping[str, Any], quirks: Mapping[str, Any], names: ToolNames
 ) -> dict[str, Any]:
+    from freellm_cli.providers.google_schema import parameters_schema
+
     function = tool["function"]
     declared: dict[str, Any] = {"name": names.to_google(function["name"])}
     if isinstance(function.get("description"), str) and function["description"]:
@@ -287,6 +283,8 @@ def _response_format(wanted: object) -> dict[str, Any]:
     holder = wanted.get("json_schema")
     schema = holder.get("schema") if isinstance(holder, dict) else None
     if isinstance(schema, dict) and schema:
+        from freellm_cli.providers.google_schema import json_schema
+
         form["responseJsonSchema"] = json_schema(schema)
     return form
 

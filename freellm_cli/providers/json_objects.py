@@ -11,7 +11,7 @@ _QUOTE, _OPEN, _BACKSLASH = 0x22, 0x7B, 0x5C
 _MARK = re.compile(rb'["{}]')
 
 
-class JsonOverflow(Exception):
+class JsonOverflow(ValueError):
     """One object grew beyond the limit."""
 
 
@@ -39,7 +39,7 @@ class JsonObjects:
 
     def feed(self, chunk: bytes) -> Iterator[dict[str, Any]]:
         """The objects that `chunk` completes; take them all before the next piece. Raises ValueError
-        when an object is not JSON, JsonOverflow when it is too large."""
+        when an object is not JSON, JsonOverflow (a ValueError) when it is too large."""
         self._buffer += chunk
         found: list[dict[str, Any]] = []
         while self._step(found):

@@ -14,6 +14,7 @@ from freellm_cli.core.chat import ToolCall, Usage
 from freellm_cli.core.http import Headers
 from freellm_cli.providers.base import AnswerFault
 from freellm_cli.providers.google import Google
+from freellm_cli.providers.json_objects import JsonObjects, JsonOverflow
 from tests.support.google_talk import WEATHER, asking, chunk, completion, read, sse, target, text
 
 STREAM = [
@@ -405,3 +406,19 @@ _shapes = st.fixed_dictionaries(
 def test_an_answer_of_any_shape_gives_deltas_or_a_fault(tree: dict[str, Any]) -> None:
     with contextlib.suppress(AnswerFault):
         assert all(isinstance(delta.text, str) for delta in read(sse(tree)))
+
+
+def test_an_object_without_end_is_given_up() -> None:
+    objects = JsonObjects(limit=1000)
+    begun = b'{"text": "' + b"x" * 989
+    assert list(objects.feed(begun)) == []
+    with pytest.raises(JsonOverflow):
+        list(objects.feed(b"xxx"))
+
+
+def test_after_a_fault_the_reader_stays_at_it() -> None:
+    reader = Google().reader(asking(), target(), Headers([]))
+    reader.feed(sse(chunk(text("Once "))) + sse(OVERLOADED))
+    for again in (lambda: reader.feed(sse(chunk(text("more")))), reader.close):
+        with pytest.raises(AnswerFault):
+            again()

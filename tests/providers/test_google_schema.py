@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from freellm_cli.providers.google_names import ToolNames, google_name
 from freellm_cli.providers.google_schema import (
     MAX_NODES,
-    ToolNames,
-    google_name,
     json_schema,
     openapi_schema,
     parameters_schema,
