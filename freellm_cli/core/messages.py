@@ -96,12 +96,14 @@ def _message(item: object, path: str, index: int) -> Message:
     if known is None:
         raise BadField(f"{path}.role", f"one of {', '.join(_ROLES)}")
     regular = known == role and known != "assistant" and type(item.get("content")) is str
-    if regular and None not in item.values():
+    if regular and "tool_calls" not in item and None not in item.values():
         return item
     message = {k: v for k, v in item.items() if v is not None}
     message["role"] = known
     if known == "assistant":
         _assistant(message, path, index)
+    else:
+        message.pop("tool_calls", None)
     given = item.get("content")
     content, thought = _content(_as_text(given) if known == "tool" else given, path)
     if thought and "reasoning_content" not in message:
@@ -209,6 +211,7 @@ def _part(part: dict[str, Any], path: str, thoughts: list[str]) -> dict[str, Any
     kind = part.get("type")
     if kind is None:
         kind = next((name for name in ("text", *_MEDIA) if name in part), None)
+        part = {**part, "type": kind}
     if not isinstance(kind, str):
         raise BadField(f"{path}.type", "a string")
     if kind in ("text", "input_text", "output_text", "refusal"):

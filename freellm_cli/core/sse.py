@@ -193,7 +193,7 @@ def find_error(raw: bytes) -> bool:
     at = -1
     while (at := raw.find(b'"error"', at + 1)) >= 0:
         start = _value_at(raw, at + 7)
-        if start and raw[start : start + 1] in (b"{", b'"', b"[") and raw[start + 1] not in b'}"]':
+        if _filled(raw, start, b'{"['):
             return True
     return raw.startswith((b"event: error", b"event:error")) or (
         b"\nevent: error" in raw or b"\nevent:error" in raw
@@ -206,7 +206,7 @@ def has_content(raw: bytes) -> bool:
         at = -1
         while (at := raw.find(key, at + 1)) >= 0:
             start = _value_at(raw, at + len(key))
-            if start and raw[start : start + 1] in (b'"', b"[") and raw[start + 1] not in b'"]':
+            if _filled(raw, start, b'"['):
                 return True
     at = raw.find(b'"tool_calls"')
     return at >= 0 and raw[_value_at(raw, at + 12) :].startswith((b"[{", b"[ {"))
@@ -229,6 +229,14 @@ def _value_at(raw: bytes, at: int) -> int:
     while at < size and raw[at] in b" \t\r\n":
         at += 1
     return at if at + 1 < size else 0
+
+
+_ENDS = {ord("{"): ord("}"), ord("["): ord("]"), ord('"'): ord('"')}
+
+
+def _filled(raw: bytes, start: int, kinds: bytes) -> bool:
+    """True when an object, list or string (those of `kinds`) begins at `start` and holds something."""
+    return bool(start) and raw[start] in kinds and raw[start + 1] != _ENDS[raw[start]]
 
 
 def _object_at(raw: bytes, start: int) -> dict[str, Any] | None:

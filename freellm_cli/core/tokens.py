@@ -31,7 +31,7 @@ _BLANKS = b"\n\r\t"
 # Tokens a UTF-16 unit, by its high byte: what a script costs.
 _SCRIPTS: tuple[tuple[float, bytes], ...] = (
     (1.0, b"\x00"),  # Latin with accents, which break words apart
-    (1.4, b"\x01\x02\x1e"),
+    (1.8, b"\x01\x02\x1e"),
     (1 / 2.2, b"\x03\x04\x05"),  # Greek, Cyrillic, Armenian
     (1 / 2.0, b"\x06\x07\x08\xfb\xfd\xfe"),  # Hebrew, Arabic
     (0.9, bytes(range(0x09, 0x1E)) + b"\x1f"),  # Indic, Thai, Georgian, Ethiopic…

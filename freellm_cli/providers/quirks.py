@@ -69,6 +69,7 @@ KNOWN = frozenset(
 
 _ALWAYS = ("model", "messages")
 _TOKENS = ("max_tokens", "max_completion_tokens")
+_ENDLESS = 1e12
 _TEMPERATURE = {"temperature": (0, 2)}
 
 
@@ -242,7 +243,7 @@ def _tokens(params: dict[str, Any], build: Build) -> None:
         value = params.get(name)
         if not _is_number(value):
             continue
-        if value <= 0:
+        if not 0 < value < _ENDLESS:
             del params[name]
             continue
         limit = int(value)
