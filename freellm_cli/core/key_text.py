@@ -103,7 +103,8 @@ def _without_ending(text: str, notes: list[str]) -> str:
 
 
 def _without_quotes(text: str, notes: list[str]) -> str:
-    if len(text) > 2 and _QUOTES.get(text[0]) == text[-1]:
+    closing = _QUOTES.get(text[:1])
+    if len(text) > 2 and closing == text[-1] and closing not in text[1:-1]:
         notes.append("quotes were taken off")
         return text[1:-1].strip()
     return text

@@ -74,7 +74,8 @@ class Loader:
         for name, value in table.items():
             self._walk((name,), value)
         self._read_env(env)
-        self._read_overrides(overrides)
+        if overrides:
+            self._read_overrides(overrides)
         self._check_aliases()
         self._check_providers()
         return Loaded(self._values, self._sources, tuple(self._warnings), tuple(self._problems))

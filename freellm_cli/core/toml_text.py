@@ -54,13 +54,13 @@ def line_of(text: str, path: Sequence[str | int]) -> int | None:
     When the key itself is inside an inline table, the line of the nearest key around it.
     """
     wanted = tuple(path)
-    best: tuple[int, int] | None = None
+    best_length, best_line = 0, None
     for line, found in _keys(text):
-        if wanted[: len(found)] == found and (best is None or len(found) > best[0]):
-            best = (len(found), line)
-        elif found[: len(wanted)] == wanted and best is None:
-            best = (0, line)
-    return best[1] if best else None
+        # A key below the wanted one stands for it: `models.allow = …` is where `models` is.
+        length = len(wanted) if found[: len(wanted)] == wanted else len(found)
+        if found[:length] == wanted[:length] and length > best_length:
+            best_length, best_line = length, line
+    return best_line
 
 
 def _keys(text: str) -> Iterator[tuple[int, Path]]:
