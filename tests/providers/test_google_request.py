@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -318,3 +320,15 @@ def test_safety_settings_go_out_only_when_somebody_set_them() -> None:
 def test_text_outside_latin_is_sent_as_it_is_and_broken_text_does_not_stop_a_request() -> None:
     sent = Google().chat(asking(user("Привет \ud800")), target(), None, stream=False)
     assert "Привет ?".encode() in (sent.body or b"")
+
+
+def test_every_switch_is_documented() -> None:
+    root = Path(__file__).parents[2]
+    used = {
+        name
+        for path in (root / "freellm_cli" / "providers").glob("google*.py")
+        for name in re.findall(r'quirks\.get\(\s*"(\w+)"', path.read_text("utf-8"))
+    }
+    page = (root / "docs" / "google-dialect.md").read_text("utf-8")
+    assert len(used) > 10
+    assert {name for name in used if f"| `{name}` |" not in page} == set()
