@@ -43,7 +43,6 @@ def _parser() -> argparse.ArgumentParser:
         help="one fixed answer, no limits, no faults: an upstream for benchmarks",
     )
     parser.add_argument("--chunks", type=int, default=20, help="with --fast: events of a stream")
-    parser.add_argument("--workers", type=int, default=1, help="with --fast: event loops")
     return parser
 
 
@@ -70,14 +69,17 @@ def _serve(given: argparse.Namespace, stopping: threading.Event) -> int:
 def _serve_fast(given: argparse.Namespace, stopping: threading.Event) -> int:
     from freellm_cli.simulator.fast import FastUpstream
 
-    with FastUpstream(given.host, given.port, chunks=given.chunks, pause_s=_pause(given)) as fast:
+    fast = FastUpstream(
+        given.host,
+        given.port,
+        chunks=given.chunks,
+        first_token_s=given.first_token_s or 0.0,
+        pause_s=1.0 / given.tokens_per_s if given.tokens_per_s else 0.0,
+    )
+    with fast:
         _announce(fast.url, fast.port, "fast", "", {"openai": fast.url + "/v1"})
         _wait(stopping)
     return 0
-
-
-def _pause(given: argparse.Namespace) -> float:
-    return 1.0 / given.tokens_per_s if given.tokens_per_s else 0.0
 
 
 def _announce(url: str, port: int, profile: str, token: str, bases: dict[str, str]) -> None:

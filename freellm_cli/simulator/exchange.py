@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -109,6 +110,7 @@ class _Turn:
         self.headers_style = ""
         self._admission: Admission | None = None
         self._style = "openai"
+        self._account = "simulated"
 
     def decide(self, url: str) -> None:
         try:
@@ -148,6 +150,7 @@ class _Turn:
         text = key_of(where.host, where.compatible, self.request)
         identity = self._books.registry.identify(text)
         self.seen.key, self.seen.fingerprint = identity.name, identity.fingerprint
+        self._account = hashlib.sha256(identity.account.encode()).hexdigest()[:24]
         body, flaw = self._body(where)
         self._check_key(where, identity)
         if flaw:
@@ -313,7 +316,7 @@ class _Turn:
         self._refuse(rejected.kind, rejected.facts)
 
     def _refuse(self, kind: str, facts: Facts) -> None:
-        refused = refuse(self._style, kind, facts)
+        refused = refuse(self._style, kind, facts._replace(account=self._account))
         self.answer = Answer(
             refused.status,
             raw=refused.body,

@@ -7,9 +7,12 @@ in the body, with or without a space). No limits, no faults, no journal: only co
 from __future__ import annotations
 
 import contextlib
+import heapq
+import itertools
 import selectors
 import socket
 import threading
+import time
 
 from freellm_cli.simulator.answers import sse, to_json
 
@@ -58,14 +61,26 @@ class _Talk:
 
 
 class FastUpstream:
-    """Listens on entering the context. `pause_s`: between the events of a stream, each of which is then
-    its own write; 0 sends a stream in one write."""
+    """Listens on entering the context; one event loop serves all connections.
+
+    `first_token_s`: real seconds before an answer begins. `pause_s`: between the events of a stream, each
+    of which is then its own write; 0 sends a stream in one write.
+    """
 
     def __init__(
-        self, host: str = "127.0.0.1", port: int = 0, *, chunks: int = 20, pause_s: float = 0.0
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        chunks: int = 20,
+        first_token_s: float = 0.0,
+        pause_s: float = 0.0,
     ) -> None:
         self._address = (host, port)
+        self._first = first_token_s
         self._pause = pause_s
+        self._due: list[tuple[float, int, socket.socket, list[bytes], int]] = []
+        self._tickets = itertools.count()
         self._whole = whole_answer()
         self._stream = stream_parts(chunks)
         self._stream_at_once = self._stream[0] + b"".join(self._stream[1]) + self._stream[2]
@@ -97,7 +112,7 @@ class FastUpstream:
             selector.register(self._listener, selectors.EVENT_READ)
             selector.register(self._woken, selectors.EVENT_READ)
             while not self._stopping.is_set():
-                for ready, _ in selector.select():
+                for ready, _ in selector.select(self._play_due()):
                     if isinstance(ready.data, _Talk):
                         self._heed(selector, ready.data)
                     elif ready.fileobj is self._listener:
@@ -134,31 +149,42 @@ class FastUpstream:
             if len(data) < end:
                 break
             self.requests += 1
-            if b'"stream":true' in data[head:end] or b'"stream": true' in data[head:end]:
-                if self._pause:
-                    self._pace(talk.sock)
-                else:
-                    out.append(self._stream_at_once)
+            stream = b'"stream":true' in data[head:end] or b'"stream": true' in data[head:end]
+            parts = self._parts(stream)
+            if self._first or len(parts) > 1:
+                self._later(self._first, talk.sock, parts, 0)
             else:
-                out.append(self._whole)
+                out += parts
             data = data[end:]
         talk.buffer = data
         if out:
             talk.sock.sendall(b"".join(out))
 
-    def _pace(self, sock: socket.socket) -> None:
-        # Each paced stream has a thread: the loop must go on for the others.
-        threading.Thread(target=self._drip, args=(sock,), daemon=True).start()
-
-    def _drip(self, sock: socket.socket) -> None:
+    def _parts(self, stream: bool) -> list[bytes]:
+        if not stream:
+            return [self._whole]
+        if not self._pause:
+            return [self._stream_at_once]
         head, events, end = self._stream
-        with contextlib.suppress(OSError):
-            sock.sendall(head)
-            for event in events:
-                if self._stopping.wait(self._pause):
-                    return
-                sock.sendall(event)
-            sock.sendall(end)
+        return [head + events[0], *events[1:], end] if events else [head, end]
+
+    def _later(self, delay: float, sock: socket.socket, parts: list[bytes], place: int) -> None:
+        due = time.monotonic() + delay
+        heapq.heappush(self._due, (due, next(self._tickets), sock, parts, place))
+
+    def _play_due(self) -> float | None:
+        """Writes all that is due; gives the seconds until more is, None when nothing waits."""
+        while self._due:
+            wait = self._due[0][0] - time.monotonic()
+            if wait > 0:
+                return wait
+            _, _, sock, parts, place = heapq.heappop(self._due)
+            # Who has left misses the rest; the loop learns of it by reading.
+            with contextlib.suppress(OSError):
+                sock.sendall(parts[place])
+                if place + 1 < len(parts):
+                    self._later(self._pause, sock, parts, place + 1)
+        return None
 
 
 def _length(head: bytes) -> int:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
 import pytest
@@ -107,6 +108,13 @@ def test_the_fast_upstream_paces_streams_without_holding_up_others() -> None:
         for thread in threads:
             thread.join()
         assert len(set(found)) == 1
+
+
+def test_the_fast_upstream_can_take_its_time() -> None:
+    with FastUpstream(first_token_s=0.05) as fast:
+        started = time.monotonic()
+        assert chat(fast.port, stream=False).status == 200
+        assert time.monotonic() - started >= 0.05
 
 
 def test_the_fast_upstream_takes_requests_in_any_pieces() -> None:

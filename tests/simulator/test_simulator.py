@@ -191,6 +191,21 @@ def test_openrouter_counts_all_free_models_of_an_account_and_its_refusals() -> N
         }
 
 
+def test_error_bodies_name_the_account_not_the_key_and_each_account_its_own() -> None:
+    with simulator() as sim:
+        sim.key("k1").account("acme")
+        sim.key("k2").account("acme")
+        named = {}
+        for key in ("k1", "k2", "sk-other-key"):
+            sim.fail("rate_minute", times=2)
+            groq = ask(sim, key=key).body.decode()
+            assert "sk-other" not in groq
+            router = json.loads(ask(sim, key=key, provider="openrouter").body)
+            named[key] = (groq.partition("`org_")[2].partition("`")[0], router["user_id"])
+        assert named["k1"] == named["k2"] != named["sk-other-key"]
+        assert len(set(named["sk-other-key"] + named["k1"])) == 4
+
+
 # --- keys and models --------------------------------------------------------------------------------
 
 

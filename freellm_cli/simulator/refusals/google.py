@@ -3,6 +3,7 @@ google-gemini/gemini-cli#12214, n4ze3m/page-assist#418."""
 
 from __future__ import annotations
 
+import zlib
 from typing import Any
 
 from freellm_cli.simulator.refusals.words import Facts, Words
@@ -87,6 +88,11 @@ def _google_limit(kind: str) -> Words:
     return words
 
 
+def _project(facts: Facts) -> int:
+    """A project number for the account: twelve digits, the same each time."""
+    return 100_000_000_000 + zlib.crc32(facts.account.encode())
+
+
 def _google_suspended(facts: Facts) -> Any:
     consumer = f"api_key:{facts.key}"
     return google_error(
@@ -95,7 +101,7 @@ def _google_suspended(facts: Facts) -> Any:
         f"Permission denied: Consumer '{consumer}' has been suspended.",
         [
             _google_info(
-                "CONSUMER_SUSPENDED", consumer="projects/000000000000", containerInfo=consumer
+                "CONSUMER_SUSPENDED", consumer=f"projects/{_project(facts)}", containerInfo=consumer
             )
         ],
     )

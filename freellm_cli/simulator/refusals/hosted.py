@@ -23,7 +23,7 @@ def _router(code: int, message: str, **metadata: Any) -> dict[str, Any]:
     error: dict[str, Any] = {"message": message, "code": code}
     if metadata:
         error["metadata"] = metadata
-    return {"error": error, "user_id": "user_simulated"}
+    return {"error": error}
 
 
 def _router_limit(pot: str, source: str) -> Words:
@@ -43,7 +43,19 @@ def _router_limit(pot: str, source: str) -> Words:
     return words
 
 
-OPENROUTER: dict[str, Words] = {
+def _with_user(words: Words) -> Words:
+    """OpenRouter names the user whose key it knows."""
+
+    def said(facts: Facts) -> Any:
+        value = words(facts)
+        body = value[1] if isinstance(value, tuple) else value
+        body["user_id"] = f"user_{facts.account}"
+        return value
+
+    return said
+
+
+_OPENROUTER: dict[str, Words] = {
     "rate_minute": _router_limit("free-models-per-min", "openrouter_free_tier"),
     "rate_day": _router_limit("free-models-per-day", "openrouter_free_tier_daily"),
     "capacity": lambda f: (
@@ -101,20 +113,25 @@ OPENROUTER: dict[str, Words] = {
     "timeout": lambda f: (408, _router(408, "Request timed out")),
 }
 
+OPENROUTER: dict[str, Words] = {
+    kind: words if kind in ("no_key", "bad_key") else _with_user(words)
+    for kind, words in _OPENROUTER.items()
+}
+
 
 def _groq_limit(unit: str, window: str, short: str) -> Words:
     def words(facts: Facts) -> Any:
         kind = "tokens" if unit == "tokens" else "requests"
         if unit == "tokens" and facts.requested > facts.limit:
             return 413, lean_error(
-                f"Request too large for model `{facts.model}` in organization `org_simulated` service"
+                f"Request too large for model `{facts.model}` in organization `org_{facts.account}` service"
                 f" tier `on_demand` on {unit} per {window} ({short}): Limit {facts.limit}, Requested"
                 f" {facts.requested}, please reduce your message size and try again.",
                 kind,
                 "rate_limit_exceeded",
             )
         return lean_error(
-            f"Rate limit reached for model `{facts.model}` in organization `org_simulated` service tier"
+            f"Rate limit reached for model `{facts.model}` in organization `org_{facts.account}` service tier"
             f" `on_demand` on {unit} per {window} ({short}): Limit {facts.limit}, Used {facts.used},"
             f" Requested {facts.requested}.{wait_text(facts)}",
             kind,
@@ -298,7 +315,7 @@ NVIDIA: dict[str, Words] = {
     "no_access": lambda f: _problem(
         404,
         "Not Found",
-        "Function '87ea0ddc-cff1-4bca-bf8b-3bd98a35ddd0': Not found for account 'simulated'",
+        f"Function '87ea0ddc-cff1-4bca-bf8b-3bd98a35ddd0': Not found for account '{f.account}'",
     ),
     "wrong_url": lambda f: Refused(404, (), b"404 page not found", "text/plain"),
     "overloaded": lambda f: openai_error(

@@ -50,6 +50,8 @@ class Facts(NamedTuple):
     """Of the refused field."""
     message: str = ""
     key: str = ""
+    account: str = "simulated"
+    """A name for the account that tells it from others and gives no key away."""
     limit: int = 0
     used: int = 0
     requested: int = 1
