@@ -9,6 +9,9 @@ from typing import Any
 
 from freellm_cli.core.catalog import CAPABILITIES, SCOPES, STATUSES, UNITS, USES
 from freellm_cli.core.published import parse_window
+from freellm_cli.providers.google_request import THINK_TABLES
+from freellm_cli.providers.quirks import KNOWN as OPENAI_QUIRKS
+from freellm_cli.providers.think_styles import STYLES
 
 DIALECTS = ("openai", "google", "code_assist")
 AUTHS = ("bearer", "x-goog-api-key", "none", "oauth")
@@ -16,58 +19,25 @@ KEY_CHECKS = ("list", "key", "none")
 TRAINS = ("yes", "no", "opt-out", "unknown")
 USABLE = ("active", "expires")
 
-THINK_STYLES = (
-    "effort",
-    "effort_or_none",
-    "chat_template_thinking",
-    "chat_template_enable_thinking",
-    "chat_template_glm",
-    "zai",
-    "openrouter_reasoning",
-    "mistral_effort",
-    "disable_reasoning",
-    "reasoning_split",
-    "nemotron_system",
-    "gemini_budget",
-    "gemini_level",
-    "none",
+# What the Google dialect reads (providers/google_request.py) and the pool itself.
+GOOGLE_QUIRKS = frozenset(
+    "think think_levels think_small system tools json json_with_tools safety safety_settings signatures"
+    " nested_media prefill schema drop".split()
 )
+POOL_QUIRKS = frozenset({"wire_name", "tokens_counted"})
+QUIRKS = OPENAI_QUIRKS | GOOGLE_QUIRKS | POOL_QUIRKS
+THINK_STYLES = (*sorted(STYLES), *THINK_TABLES)
 
-# What the dialects read; the modules of the dialects say what each one does.
-QUIRKS: dict[str, type | tuple[type, ...]] = {
-    "drop": list,
-    "rename": dict,
-    "keep_only": list,
-    "clamp": dict,
-    "max_tokens_default": int,
-    "max_tokens_min": int,
-    "n_max": int,
-    "think": str,
-    "think_levels": dict,
-    "reasoning_fields": list,
-    "reasoning_in_history": str,
-    "stream_options": bool,
-    "message_drop": list,
-    "message_order": str,
-    "tool_call_ids": str,
-    "system_first": bool,
-    "fold_system": bool,
-    "flatten_text_parts": bool,
-    "merge_same_role": bool,
-    "schema_strip": list,
-    "tools_strict_drop": bool,
-    "response_format_with_tools": bool,
-    "parallel_tool_calls": bool,
-    "headers": dict,
-    "attribution": bool,
-    "signature": str,
-    "always_stream": bool,
-    "embeddings": str,
-    "embeddings_input_type": str,
-    "error_200": bool,
-    "safety_settings": bool,
-    "wire_name": str,
-}
+_LISTS = frozenset(
+    "drop keep_only message_drop reasoning_fields schema_strip tool_choice_only".split()
+)
+_TABLES = frozenset("rename clamp think_levels headers values list_params".split())
+_NUMBERS = frozenset("max_tokens_default max_tokens_min n_max stop_max".split())
+_SWITCHES = frozenset(
+    "stream_options always_stream system_first fold_system flatten_text_parts merge_same_role"
+    " tools_strict_drop tools_strict_close response_format_with_tools response_format_stream"
+    " parallel_tool_calls attribution tool_call_extra cache_control list_paid".split()
+)
 
 _LIMIT = re.compile(
     r"(?P<scope>\w+) (?P<subject>model|\*|group:[\w-]+): "
@@ -150,7 +120,7 @@ class Entry:
                 continue
             if name not in QUIRKS:
                 raise self.refuse(f"unknown quirk {name!r}")
-            if not isinstance(value, QUIRKS[name]) or (QUIRKS[name] is int and value is True):
+            if type(value) is not _quirk_type(name, value):
                 raise self.refuse(f"quirk {name} must not be {value!r}")
             if name == "think" and value not in THINK_STYLES:
                 raise self.refuse(f"quirk think {value!r} is none of {', '.join(THINK_STYLES)}")
@@ -172,6 +142,13 @@ class Entry:
         for text in self.fields.get("history", ()):
             if not _DATED.match(text):
                 raise self.refuse(f"history {text[:40]!r} does not begin with a date")
+
+
+def _quirk_type(name: str, value: Any) -> type:
+    for names, kind in ((_LISTS, list), (_TABLES, dict), (_NUMBERS, int), (_SWITCHES, bool)):
+        if name in names:
+            return kind
+    return type(value)
 
 
 def check_provider(entry: Entry, sources: Mapping[str, str]) -> None:

@@ -217,7 +217,7 @@ def _text(
     for host in hosts:
         places[host.id] = [len(lines) + 3, len(host.models)]
         lines += [_json(host.provider), _json(host.rules), *map(_json, host.models)]
-    header = {"format": FORMAT, "sources": _used(sources, hosts), "providers": places}
+    header = {"format": FORMAT, "sources": _all_named(sources, hosts), "providers": places}
     known = [_family(family, hosts) for family in families.values()]
     keep = ("id", "match", "context", "max_output", "capabilities", "uses")
     patterns = [{key: f[key] for key in keep if key in f} for f in families.values()]
@@ -244,9 +244,12 @@ def _family(family: Fields, hosts: list[_Host]) -> Fields:
     return {**{key: value for key, value in family.items() if key != "match"}, "members": ids}
 
 
-def _used(sources: Mapping[str, str], hosts: list[_Host]) -> dict[str, str]:
+def _all_named(sources: Mapping[str, str], hosts: list[_Host]) -> dict[str, str]:
     named = {fields["source"] for host in hosts for fields in (host.provider, *host.models)}
-    return {key: sources[key] for key in sorted(sources) if key in named}
+    for key in sources:
+        if key not in named:
+            raise CatalogError(f"sources.toml: {key!r} is named by no entry")
+    return dict(sorted(sources.items()))
 
 
 def _in_order(fields: Fields, keys: Iterable[str], defaults: Mapping[str, Any]) -> Fields:

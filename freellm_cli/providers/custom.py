@@ -11,7 +11,16 @@ from freellm_cli.core.errors import ConfigError
 DIALECTS = ("openai", "google", "code_assist")
 _TAILS = ("/chat/completions", "/completions", "/embeddings", "/models")
 _LOOPBACK = ("localhost", "127.", "[::1]", "0.0.0.0")  # noqa: S104 - compared, never bound
-_TEXTS = ("title", "auth", "list_path", "limit_scope", "reset_zone", "trains_on_prompts", "terms")
+_TEXTS = (
+    "title",
+    "auth",
+    "list_path",
+    "limit_scope",
+    "reset_zone",
+    "trains_on_prompts",
+    "terms",
+    "key_check",
+)
 _SWITCHES = ("list_public", "local")
 
 
@@ -48,11 +57,13 @@ def provider_from_table(
 ) -> ProviderSpec:
     """`known` with the table's changes, or a new provider made of `defaults` (the entry "custom").
 
-    Read here: base_url, dialect, key_env, key_check, quirks (switch by switch) and the plain fields of
-    `ProviderSpec`; other keys of the table belong to the settings. Raises ConfigError.
+    Read here: base_url, dialect, key_env, quirks (switch by switch) and the plain fields of
+    `ProviderSpec`; other keys of the table belong to the settings. An empty text changes nothing.
+    Raises ConfigError.
     """
     base = known or _new(name, table, defaults)
     changes: dict[str, Any] = {}
+    table = {key: value for key, value in table.items() if value != ""}
     if "dialect" in table and table["dialect"] != base.dialect:
         changes |= _other_dialect(name, base, table["dialect"])
     if "base_url" in table:

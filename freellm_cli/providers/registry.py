@@ -100,12 +100,18 @@ class Catalog:
         return _with_facts(packaged or self.spec_for_unknown(provider, name), found, packaged)
 
     def find(self, text: str) -> tuple[ModelSpec, ...]:
-        """The models that `text` names: by id, or by wire name at any provider, best first."""
+        """The models that `text` names, best first: the one of this id, else those of this wire name at
+        any provider, else those whose name ends in it after the vendor, in any case, with or without
+        a route such as ":free"."""
         exact = self.model(text)
         if exact is not None:
             return (exact,)
         named = [self._model(provider, text) for provider in self.provider_ids()]
-        return _best_first(model for model in named if model is not None)
+        found = [model for model in named if model is not None]
+        if not found:
+            wanted = text.lower()
+            found = [model for model in self.models() if wanted in _endings(model.name.lower())]
+        return _best_first(found)
 
     def spec_for_unknown(self, provider: str, name: str) -> ModelSpec:
         """A model known by its name only: what its family and its provider's rules say of it.
@@ -116,7 +122,8 @@ class Catalog:
         if self._names is None:
             self._names = self._file.name_rules()
         if provider not in self._rules:
-            self._rules[provider] = self._file.rules(provider)
+            packaged = provider in self._file.provider_ids()
+            self._rules[provider] = self._file.rules(provider if packaged else CUSTOM)
         fields = self._names.describe(name, self._rules[provider])
         host = self._changed.get(provider) or self._file.provider(provider)
         if host is not None and host.status == "closed":
@@ -125,9 +132,10 @@ class Catalog:
 
     def nearest_models(self, name: str, n: int = 3) -> tuple[str, ...]:
         """At most `n` families and model ids that look like `name`, closest first."""
-        known = {family: family for family in self._all_families()}
+        known: dict[str, str] = {}
         for model in self.models():
             known[model.id] = known[model.name] = model.id
+        known |= {family: family for family in self._all_families()}
         return _nearest(name, known, n, 0.6)
 
     # families
@@ -240,10 +248,15 @@ def _with_facts(base: ModelSpec, found: ModelSpec, packaged: ModelSpec | None) -
     elif not base.capabilities:
         changes["capabilities"] = _JUST_CHAT
     if base.status in ("unknown", "closed"):
-        changes |= {"status": "active", "source": found.source or "the provider's own list"}
+        changes |= {"status": found.status, "source": found.source or "the provider's own list"}
     if found.expires:
         changes["status"] = "expires"
     return base._replace(**changes)
+
+
+def _endings(name: str) -> tuple[str, ...]:
+    last = name.rsplit("/", 1)[-1]
+    return name, name.removesuffix(":free"), last, last.removesuffix(":free")
 
 
 def _best_first(models: Iterable[ModelSpec]) -> tuple[ModelSpec, ...]:
