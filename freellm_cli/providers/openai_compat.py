@@ -141,7 +141,7 @@ class OpenAICompat:
     ) -> HttpRequest | None:
         if not provider.list_path:
             return None
-        url = address(base_url, provider.list_path)
+        url = _listed_at(provider, base_url, provider.list_path)
         query = dict(provider.quirks.get("list_params") or {})
         if page:
             # Pages are numbered (Cloudflare) or named by a token (Cohere).
@@ -166,7 +166,7 @@ class OpenAICompat:
             path = provider.endpoints.get("key", "/key")
         elif provider.key_check == "list" and not provider.list_public:
             path = provider.list_path
-        return _get(address(base_url, path), secret) if path else None
+        return _get(_listed_at(provider, base_url, path), secret) if path else None
 
 
 def dropped_fields(
@@ -190,6 +190,30 @@ def address(base_url: str, path: str) -> str:
     return f"{scheme}://{host}/{tail}"
 
 
+def _listed_at(provider: ProviderSpec, base_url: str, path: str) -> str:
+    """`address`, with what the base URL has in place of its template's `{account_id}`."""
+    url = address(base_url, path)
+    if "{" not in url:
+        return url
+    steps = zip(provider.base_url.split("/"), base_url.split("/"), strict=False)
+    filled = {step: value for step, value in steps if step.startswith("{") and step != value}
+    for step, value in filled.items():
+        url = url.replace(step, value)
+    if "{" not in url:
+        return url
+    if "{" in base_url:
+        raise _missing(provider.id, base_url)
+    return base_url.rstrip("/") + "/models"
+
+
+def _missing(provider: str, base_url: str) -> ConfigError:
+    name = base_url.partition("{")[2].partition("}")[0].lower()
+    return ConfigError(
+        f"{provider} needs {name} beside the key",
+        hint=f"freellm keys add {provider} asks for it",
+    )
+
+
 def _owner(host: str) -> str:
     name = host.partition(":")[0]
     labels = name.split(".")
@@ -211,11 +235,7 @@ def _filled(base: str, target: Target) -> str:
             "{" + name + "}", str(value)
         )
     if "{" in base:
-        missing = base.partition("{")[2].partition("}")[0].lower()
-        raise ConfigError(
-            f"{target.provider} needs {missing} beside the key",
-            hint=f"freellm keys add {target.provider} asks for it",
-        )
+        raise _missing(target.provider, base)
     return base
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from freellm_cli.core.catalog import ModelSpec, ProviderSpec
+from freellm_cli.core.errors import ConfigError
 from freellm_cli.core.secret import Secret
 from freellm_cli.providers.base import AnswerFault, ModelPage
 from freellm_cli.providers.openai_compat import OpenAICompat, address
@@ -269,8 +270,9 @@ def test_hugging_face_says_who_serves_a_model() -> None:
         # z.ai, LocalAI
         (listed({"id": "glm-4.7-flash", "object": "model"}), {"glm-4.7-flash": {"chat"}}),
         (
-            listed({"id": "gpt-4"}, {"id": "stablediffusion-tts"}, {"id": "text-embedding-ada-002"}),
-            {"gpt-4": {"chat"}, "text-embedding-ada-002": {"embeddings"}},
+            listed({"id": "gpt-4"}, {"id": "stablediffusion-tts"}, {"id":
+            "text-embedding-ada-002"}), {"gpt-4": {"chat"}, "text-embedding-ada-002":
+            {"embeddings"}},
         ),
         # Ollama through /v1, without models, and its own list
         (listed({"id": "qwen3:8b", "owned_by": "library"}), {"qwen3:8b": {"chat"}}),
@@ -284,9 +286,8 @@ def test_hugging_face_says_who_serves_a_model() -> None:
         (listed({"id": "qwen2.5-7b"}), {"qwen2.5-7b": {"chat"}}),
         (
             listed(
-                {"id": "a", "type": "llm", "max_context_length": 8192, "capabilities": ["tool_use"]},
-                {"id": "b", "type": "vlm"},
-                {"id": "c", "type": "embeddings"},
+                {"id": "a", "type": "llm", "max_context_length": 8192, "capabilities":
+                ["tool_use"]}, {"id": "b", "type": "vlm"}, {"id": "c", "type": "embeddings"},
             ),
             {"a": {"chat", "tools"}, "b": {"chat", "vision"}, "c": {"embeddings"}},
         ),
@@ -411,6 +412,26 @@ def test_a_list_elsewhere_is_used_unless_the_base_is_a_relay(
     base: str, path: str, url: str
 ) -> None:
     assert address(base, path) == url
+
+
+RELAY = "http://127.0.0.1:9/v1"
+CLOUD = "https://api.cloudflare.com/client/v4/accounts/{account_id}/ai"
+
+
+def cloud_list(base_url: str, template: str = f"{CLOUD}/v1") -> str:
+    spec = provider("cloudflare", list_path=f"{CLOUD}/models/search")._replace(base_url=template)
+    call = OpenAICompat().list_models(spec, base_url, KEY)
+    assert call is not None
+    return call.url
+
+
+def test_an_account_in_the_base_url_is_the_list_s_account_too() -> None:
+    mine = f"{CLOUD}/v1".replace("{account_id}", "abc")
+
+    assert cloud_list(mine) == f"{CLOUD}/models/search".replace("{account_id}", "abc")
+    assert cloud_list(RELAY, RELAY) == f"{RELAY}/models"
+    with pytest.raises(ConfigError, match="account_id"):
+        cloud_list(f"{CLOUD}/v1")
 
 
 @pytest.mark.parametrize(
