@@ -15,7 +15,9 @@ def models(
     words: Annotated[
         list[str] | None, typer.Argument(help="A provider; or: show ID.", metavar="[PROVIDER]")
     ] = None,
-    recommended: Annotated[bool, typer.Option("--recommended", help="Only the good picks.")] = False,
+    recommended: Annotated[
+        bool, typer.Option("--recommended", help="Only the good picks.")
+    ] = False,
     use: Annotated[
         str,
         typer.Option(

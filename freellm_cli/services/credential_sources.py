@@ -29,9 +29,7 @@ def all_credentials(runtime: Runtime) -> tuple[Credential, ...]:
     )
 
 
-def _from_environment(
-    runtime: Runtime, stored: tuple[Credential, ...]
-) -> tuple[Credential, ...]:
+def _from_environment(runtime: Runtime, stored: tuple[Credential, ...]) -> tuple[Credential, ...]:
     if not any("KEY" in name or "TOKEN" in name for name in runtime.env):
         return ()
     from freellm_cli.storage.env_keys import environment_keys

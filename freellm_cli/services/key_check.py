@@ -33,7 +33,9 @@ def check_key(
     """Asks the provider's cheapest authenticated endpoint. Never raises for a provider's answer."""
     if provider.status == "closed" and not runtime.settings.provider(provider.id).base_url:
         return KeyCheck("unknown", f"{provider.title} has closed; nothing was sent")
-    request = runtime.dialect(provider).check_key(provider, filled(provider.base_url, extra), secret)
+    request = runtime.dialect(provider).check_key(
+        provider, filled(provider.base_url, extra), secret
+    )
     if request is None:
         return KeyCheck(
             "unknown", f"{provider.title} has no free way to check a key: the first call will tell"

@@ -197,7 +197,9 @@ def _state(item: Credential, resting: str) -> Cell:
 
 def check_keys(runtime: Runtime, names: list[str]) -> Result:
     """Checks the named credentials (all when none is named); exit code 4 when one is refused."""
-    chosen = [find_credential(runtime.credentials(), name) for name in names] or list(runtime.credentials())
+    chosen = [find_credential(runtime.credentials(), name) for name in names] or list(
+        runtime.credentials()
+    )
     rows, data = [], []
     for item in chosen:
         outcome = check_credential(runtime, item)

@@ -87,9 +87,7 @@ def rest(runtime: Runtime, target: PoolTarget, verdict: Verdict, *, request_id: 
     reason = verdict.kind.replace("_", " ")
     if verdict.message:
         reason += f": {runtime.redactor.clean(verdict.message)[:160]}"
-    ledger.rest(
-        key, until=decided.until, reason=reason, kind=verdict.kind, request_id=request_id
-    )
+    ledger.rest(key, until=decided.until, reason=reason, kind=verdict.kind, request_id=request_id)
 
 
 def rest_key(target: PoolTarget, verdict: Verdict) -> str:

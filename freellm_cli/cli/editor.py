@@ -1,0 +1,31 @@
+"""A text in the person's own editor."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tempfile
+
+from freellm_cli.cli.face import Face
+from freellm_cli.core.errors import UsageError
+
+
+def edited(face: Face, text: str) -> str:
+    """What the person made of `text`. Raises UsageError when there is no editor or it failed."""
+    usual = "notepad" if os.name == "nt" else "vi"
+    command = face.env.get("VISUAL") or face.env.get("EDITOR") or usual
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "config.toml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text or "# freellm's settings: see docs/configuration.md\n")
+        try:
+            done = subprocess.run([*shlex.split(command), path], check=False)
+        except OSError as error:
+            raise UsageError(
+                f"the editor {command!r} did not start: {error.strerror}", hint="set EDITOR"
+            ) from error
+        if done.returncode != 0:
+            raise UsageError(f"the editor ended with {done.returncode}; nothing was changed")
+        with open(path, encoding="utf-8") as file:
+            return file.read()

@@ -1,0 +1,132 @@
+"""`freellm config`: the settings, where each value is from, and changing them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from freellm_cli.core.errors import ConfigError, UnknownName
+from freellm_cli.core.settings import Settings
+from freellm_cli.core.settings_docs import plain, shown_settings
+from freellm_cli.core.settings_load import nearest_keys
+from freellm_cli.core.settings_schema import Option, option
+from freellm_cli.core.settings_values import BadValue, check, parse
+from freellm_cli.core.toml_text import split_key
+from freellm_cli.services.results import Block, Cell, Facts, Line, Result, Table
+from freellm_cli.storage.config_file import ConfigFile, parse_toml
+from freellm_cli.storage.paths import config_file, credentials_file, ledger_file, oauth_folder
+
+if TYPE_CHECKING:
+    from freellm_cli.services.runtime import Runtime
+
+
+def show_paths(runtime: Runtime) -> Result:
+    """Where every file is, whether it exists or not."""
+    paths = runtime.paths
+    rows = (
+        ("config", config_file(paths)),
+        ("credentials", credentials_file(paths)),
+        ("logins", oauth_folder(paths)),
+        ("ledger", ledger_file(paths)),
+        ("cache", paths.cache),
+    )
+    return Result(dict(rows), (Facts(rows),))
+
+
+def show_settings(runtime: Runtime) -> Result:
+    """Every setting with its value and source, secrets masked; for people, those not at their default."""
+    shown = shown_settings(runtime.settings)
+    data = [row._asdict() for row in shown]
+    rows = tuple(
+        (Cell(row.key, "strong"), _text(row.value), Cell(row.source, "dim"))
+        for row in shown
+        if row.source != "default"
+    )
+    ending = Line("the rest is at its default: docs/configuration.md lists what can be set", "dim")
+    table = Table(("setting", "value", "source"), rows)
+    return Result({"settings": data}, (table, ending) if rows else (ending,))
+
+
+def get_setting(runtime: Runtime, key: str) -> Result:
+    """One value and its source. Raises UnknownName with the nearest keys."""
+    known = _known(key)
+    settings = runtime.settings
+    value = plain(settings.get(split_key(key)))
+    data = {"key": key, "value": value, "source": settings.source(key), "about": known.about}
+    return Result(data, (Line(_text(value)),))
+
+
+def set_setting(runtime: Runtime, key: str, text: str) -> Result:
+    """Writes one value, checked before the file is touched; comments and order stay.
+
+    `text`: a list is written with commas or as in TOML. Raises UnknownName, ConfigError.
+    """
+    known = _known(key)
+    value = _value(known, key, text)
+    _file(runtime).set(key, value)
+    return Result({"key": key, "value": value}, (Line(f"{key} = {_text(value)}", "good"),))
+
+
+def unset_setting(runtime: Runtime, key: str) -> Result:
+    """Takes a value out of the file, so that the default holds."""
+    there = _file(runtime).unset(key)
+    line = Line(f"{key} is back at its default", "good") if there else Line(f"{key} was not set")
+    return Result({"key": key, "removed": there}, (line,))
+
+
+def check_settings(runtime: Runtime) -> Result:
+    """Reads the file as every command does; problems are errors, unknown keys warnings."""
+    file = _file(runtime)
+    _, warnings = Settings.load(
+        file.table(),
+        runtime.env,
+        file=file.path,
+        locate=file.locate,
+        known_providers=runtime.catalog.provider_ids(),
+    )
+    words = [str(warning) for warning in warnings]
+    blocks: list[Block] = [Line(text, "warn") for text in words]
+    if not words:
+        blocks.append(Line(f"{file.path}: nothing to complain of", "good"))
+    return Result({"file": file.path, "warnings": words}, tuple(blocks))
+
+
+def text_to_edit(runtime: Runtime) -> str:
+    return _file(runtime).text()
+
+
+def replace_text(runtime: Runtime, text: str) -> Result:
+    """Puts an edited file in place; a broken one is refused and the old one stays. Raises ConfigError."""
+    file = _file(runtime)
+    Settings.load(parse_toml(text.encode(), file.path), runtime.env, file=file.path)
+    file.replace(text)
+    return Result({"file": file.path}, (Line(f"saved {file.path}", "good"),))
+
+
+def _file(runtime: Runtime) -> ConfigFile:
+    return ConfigFile(config_file(runtime.paths), runtime.clock)
+
+
+def _known(key: str) -> Option:
+    found = option(split_key(key))
+    if found is None:
+        nearest = nearest_keys(split_key(key))
+        hint = f"did you mean {', '.join(nearest)}?" if nearest else "see docs/configuration.md"
+        raise UnknownName(f"no setting is called {key!r}", hint=hint, nearest=nearest)
+    return found
+
+
+def _value(known: Option, key: str, text: str) -> Any:
+    """What `text` means for the setting. Raises ConfigError with what is allowed."""
+    try:
+        value = parse(known, text)
+        check(known, value)
+    except BadValue as fault:
+        raise ConfigError(f"{key} {fault.problem}", hint=known.about) from fault
+    return value
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "off"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
