@@ -15,6 +15,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from freellm_cli.core.sse import find_error
 from freellm_cli.providers.base import AnswerFault
 
 KEPT_BYTES = 65536
@@ -41,11 +42,7 @@ def _flat_error(answer: dict[str, Any]) -> bool:
     if answer.get("detail") or answer.get("errors"):
         return True
     told = answer.get("msg") or answer.get("message") or answer.get("title")
-    if (
-        isinstance(told, str)
-        and told
-        and any(name in answer for name in ("status", "code", "type", "request_id"))
-    ):
+    if isinstance(told, str) and told and "usage" not in answer:
         return True
     base = answer.get("base_resp")
     return isinstance(base, dict) and bool(base.get("status_code"))
@@ -60,6 +57,8 @@ def fault_of(body: bytes, answer: Any = None) -> AnswerFault:
     if error_in(answer) or text.startswith(b"<"):
         return AnswerFault("error", kept, "the answer is an error")
     if answer is None and text[:1] in b"{[":
+        if find_error(text) and b'"choices"' not in text:
+            return AnswerFault("error", kept, "the answer is an error that broke off")
         return AnswerFault("cut", kept, "the answer broke off")
     if answer is None:
         return AnswerFault("error", kept, "the answer is no JSON")

@@ -343,6 +343,8 @@ def test_an_error_behind_a_chunk_without_content_comes_at_once() -> None:
         b'{"detail":"down"}',
         b'{"detail":[{"loc":["body"],"msg":"down"}]}',
         b'{"message":"down","request_id":"1"}',
+        b'{"id":"1","message":"down"}',
+        b'{"error":{"message":"down, and then the connection',
         b'{"base_resp":{"status_code":1004,"status_msg":"down"}}',
         b'{"timestamp":1,"status":404,"error":"down","path":"/"}',
         b"<!DOCTYPE html><html>down</html>",
