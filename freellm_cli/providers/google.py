@@ -80,7 +80,7 @@ class Google:
         return self._post(self.url(target, method, stream=stream), secret, body)
 
     def build(self, request: ChatRequest, target: Target) -> GoogleBody:
-        """The body before the envelope, the function names, and what was left out."""
+        """The body before the envelope, the function names, and what was left out or altered."""
         return build(request, target, self.signatures)
 
     def reader(self, request: ChatRequest, target: Target, headers: Headers) -> ChatReader:
@@ -165,6 +165,14 @@ class Google:
         text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
         headers = {"content-type": "application/json"}
         return HttpRequest("POST", url, headers, self.auth(secret), text.encode("utf-8", "replace"))
+
+
+def dropped_fields(
+    request: ChatRequest, target: Target, *, stream: bool = True
+) -> tuple[tuple[str, str], ...]:
+    """(field, what became of it) for all that `Google.chat` would leave out, for a person to read.
+    Raises what it raises."""
+    return Google().build(request, target).changes
 
 
 def _model_path(name: str) -> str:

@@ -19,7 +19,8 @@ Switches in `target.quirks`, each with what the model's name implies as its defa
     nested_media  True: pictures of a tool's result go inside it
     prefill       True: the conversation may end with the model's own words
     schema        "openapi": functions take `parameters` in place of `parametersJsonSchema`
-    drop          names of parameters (OpenAI's or Google's) that are left out
+    drop          names of parameters (OpenAI's or Google's) that are left out, or paths into the body
+                  ("tools.0.function_declarations.0.strict": of every tool and every function)
 """
 
 from __future__ import annotations
@@ -82,15 +83,15 @@ _GENERATION_FIELDS = frozenset(
 class GoogleBody(NamedTuple):
     body: dict[str, Any]
     names: ToolNames
-    dropped: tuple[str, ...] = ()
-    """Parameters of the request that the target is not told, for `freellm why`."""
+    changes: tuple[tuple[str, str], ...] = ()
+    """(parameter, what became of it) of those that the target is not told as they were given."""
 
 
 def build(request: ChatRequest, target: Target, signatures: ThoughtSignatures) -> GoogleBody:
     """Raises RequestRefused when the target cannot be asked this."""
     quirks = quirks_of(target)
-    dropped: list[str] = []
-    params = _wanted(request.params, quirks, dropped)
+    changes: dict[str, str] = {}
+    params = _wanted(request.params, quirks, changes)
     _refuse_several(params)
     names = function_names(request.params.get("tools"), request.messages)
     media = Media(target, target.capabilities | derived_capabilities(target.name, thinks=False))
@@ -101,22 +102,55 @@ def build(request: ChatRequest, target: Target, signatures: ThoughtSignatures) -
     if system:
         body["systemInstruction"] = {"parts": system}
     _put_tools(body, params, target, quirks, names)
-    config = _generation(params, target, quirks, dropped, has_tools="tools" in body)
+    config = _generation(params, target, quirks, changes, has_tools="tools" in body)
     thinking = thinking_config(request.think, params, quirks)
     if thinking:
         config["thinkingConfig"] = thinking
     elif request.think not in (None, "off", "auto"):
-        dropped.append("think")
+        changes["think"] = f"{request.think} left out: {target.model_id} has no switch for it"
     body["generationConfig"] = config
     settings = quirks.get("safety_settings") or target.options.get("safety_settings")
     if settings and quirks.get("safety") is not False:
         body["safetySettings"] = list(settings)
     _merge_google(body, params.get("google"), str(quirks.get("think")))
-    for name in quirks.get("drop") or ():
-        body["generationConfig"].pop(_camel(name), None)
-    if not body["generationConfig"]:
-        del body["generationConfig"]
-    return GoogleBody(body, names, tuple(dict.fromkeys(dropped)))
+    if quirks.get("drop"):
+        body = without(body, quirks["drop"])
+    if not body.get("generationConfig"):
+        body.pop("generationConfig", None)
+    return GoogleBody(body, names, tuple(changes.items()))
+
+
+def without(body: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """`body` without the fields that Google complained of, by name or by the path it gives them."""
+    import json
+
+    pruned: dict[str, Any] = json.loads(json.dumps(body))
+    for name in names:
+        steps = name.removeprefix("request.").split(".")
+        if len(steps) > 1:
+            _prune(pruned, steps)
+        elif _camel(name) != "contents":
+            pruned.pop(_camel(name), None)
+            pruned.get("generationConfig", {}).pop(_camel(name), None)
+    return pruned
+
+
+def _prune(node: Any, steps: list[str]) -> None:
+    """A number stands for every element; of a map Google counts the entries and says `value`."""
+    if not steps:
+        return
+    head, *rest = steps
+    if head.isdecimal():
+        if isinstance(node, dict):
+            node, rest = list(node.values()), rest[1:]
+        for child in node if isinstance(node, list) else ():
+            _prune(child, rest)
+    elif isinstance(node, dict):
+        key = head if head in node else _camel(head)
+        if rest:
+            _prune(node.get(key), rest)
+        else:
+            node.pop(key, None)
 
 
 def thinking_config(
@@ -149,16 +183,17 @@ def thinking_config(
 
 
 def _wanted(
-    given: Mapping[str, Any], quirks: Mapping[str, Any], dropped: list[str]
+    given: Mapping[str, Any], quirks: Mapping[str, Any], changes: dict[str, str]
 ) -> dict[str, Any]:
     params = {key: value for key, value in given.items() if value is not None}
-    refused = [name for name in quirks.get("drop") or () if name in params]
-    dropped.extend(refused)
-    for name in refused:
-        del params[name]
+    for name in quirks.get("drop") or ():
+        if params.pop(name, None) is not None:
+            changes[name] = "left out: this model refuses it"
     if "max_completion_tokens" in params:
         params.setdefault("max_tokens", params.pop("max_completion_tokens"))
-    dropped.extend(key for key in params if key not in _SILENT and key not in _MAPPED)
+    for name in params:
+        if name not in _SILENT and name not in _MAPPED:
+            changes[name] = "left out: Google's API has no such field"
     return params
 
 
@@ -248,7 +283,7 @@ def _generation(
     params: Mapping[str, Any],
     target: Target,
     quirks: Mapping[str, Any],
-    dropped: list[str],
+    changes: dict[str, str],
     *,
     has_tools: bool,
 ) -> dict[str, Any]:
@@ -263,14 +298,15 @@ def _generation(
     if stops:
         config["stopSequences"] = stops[:MAX_STOPS]
     if len(stops) > MAX_STOPS:
-        dropped.append(f"stop[{MAX_STOPS}:]")
+        changes["stop"] = f"only the first {MAX_STOPS} of {len(stops)} sent"
     modalities = params.get("modalities")
     if isinstance(modalities, list) and modalities != ["text"]:
         config["responseModalities"] = [str(name).upper() for name in modalities]
     form = _response_format(params.get("response_format"))
     beside_tools = has_tools and not quirks.get("json_with_tools")
     if form and (beside_tools or quirks.get("json") is False):
-        dropped.append("response_format")
+        why = "beside tools" if beside_tools else "at all"
+        changes["response_format"] = f"left out: {target.model_id} takes no answer format {why}"
     else:
         config.update(form)
     return config

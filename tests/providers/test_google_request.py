@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from freellm_cli.core.errors import RequestRefused
-from freellm_cli.providers.google import Google
+from freellm_cli.providers.google import Google, dropped_fields
 from tests.support.google_talk import (
     WEATHER,
     asking,
@@ -65,20 +65,54 @@ def test_parameters_become_generation_config(
     assert config_of(asking(**params)) == config
 
 
-def dropped(*, where: Any = None, think: str | None = None, **params: Any) -> tuple[str, ...]:
-    return Google().build(asking(think=think, **params), where or target()).dropped
+def changed(*, where: Any = None, think: str | None = None, **params: Any) -> dict[str, str]:
+    return dict(dropped_fields(asking(think=think, **params), where or target()))
 
 
-def test_what_is_left_out_is_on_record() -> None:
-    assert dropped(temperature=1, user="me", stream_options={}) == ()
-    assert dropped(logit_bias={}, min_p=0.1) == ("logit_bias", "min_p")
-    assert dropped(stop=list("abcdef")) == ("stop[5:]",)
-    assert dropped(tools=[WEATHER], response_format=JSON_FORMAT) == ("response_format",)
-    assert dropped(response_format=JSON_FORMAT, where=target("gemma-3-27b-it")) == (
-        "response_format",
+def test_what_is_left_out_is_said() -> None:
+    assert changed(temperature=1, user="me", stream_options={}) == {}
+    assert set(changed(logit_bias={}, min_p=0.1)) == {"logit_bias", "min_p"}
+    assert changed(stop=list("abcdef")) == {"stop": "only the first 5 of 6 sent"}
+    assert (
+        "beside tools" in changed(tools=[WEATHER], response_format=JSON_FORMAT)["response_format"]
     )
-    assert dropped(seed=1, where=target(drop=["seed"])) == ("seed",)
-    assert dropped(think="high", where=target("gemma-3-27b-it")) == ("think",)
+    gemma = target("gemma-3-27b-it")
+    assert "at all" in changed(response_format=JSON_FORMAT, where=gemma)["response_format"]
+    assert changed(seed=1, where=target(drop=["seed"])) == {
+        "seed": "left out: this model refuses it"
+    }
+    assert "no switch" in changed(think="high", where=gemma)["think"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "tools.0.function_declarations.0.parameters_json_schema.properties.0.value.default",
+        "request.tools.0.function_declarations.3.parametersJsonSchema.properties.town.default",
+    ],
+)
+def test_fields_that_google_names_by_their_path_are_left_out_everywhere(path: str) -> None:
+    town = {"type": "string", "default": "Bern"}
+    tools = [
+        {
+            "type": "function",
+            "function": {
+                "name": name,
+                "parameters": {"type": "object", "properties": {"town": town}},
+            },
+        }
+        for name in ("f", "g")
+    ]
+    body = body_of(asking(tools=tools), target(drop=[path, "no.such.path", "3.x"]))
+    for declared in body["tools"][0]["functionDeclarations"]:
+        assert declared["parametersJsonSchema"]["properties"] == {"town": {"type": "string"}}
+    assert town["default"] == "Bern"
+
+
+def test_a_whole_member_of_the_body_can_be_left_out_but_not_the_conversation() -> None:
+    settings = [{"category": "HARM_CATEGORY_HARASSMENT", "threshold": "OFF"}]
+    where = target(drop=["safety_settings", "contents"], safety_settings=settings)
+    assert set(body_of(asking("hi"), where)) == {"contents"}
 
 
 def test_fields_that_a_model_refuses_are_left_out_under_either_name() -> None:
