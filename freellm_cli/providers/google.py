@@ -162,7 +162,10 @@ class Google:
         return HttpRequest("GET", url, {}, self.auth(secret))
 
     def _post(self, url: str, secret: Secret | None, body: dict[str, Any]) -> HttpRequest:
-        text = json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+        try:
+            text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise RequestRefused(f"the request cannot be written as JSON: {error}") from error
         headers = {"content-type": "application/json"}
         return HttpRequest("POST", url, headers, self.auth(secret), text.encode("utf-8", "replace"))
 

@@ -59,6 +59,12 @@ def test_a_models_name_cannot_change_the_address(name: str, path: str) -> None:
     assert sent.url.endswith(f"/v1beta/{path}:generateContent")
 
 
+@pytest.mark.parametrize("temperature", [float("nan"), float("inf"), {1, 2}])
+def test_what_is_no_json_is_refused(temperature: Any) -> None:
+    with pytest.raises(RequestRefused, match="JSON"):
+        Google().chat(asking(temperature=temperature), target(), None, stream=True)
+
+
 # Counting and embedding.
 
 
