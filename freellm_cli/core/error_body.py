@@ -13,6 +13,8 @@ from collections.abc import Iterable
 from typing import Any
 
 SCAN_BYTES = 64 * 1024
+# What an error has to say stands at its beginning; patterns over more would be slow.
+TEXT_CHARS = 12 * 1024
 MAX_NESTING = 3
 MAX_DEPTH = 14
 MAX_PAIRS = 600
@@ -239,7 +241,7 @@ def _read_cut(text: str) -> ErrorBody:
     flat = flatten_escapes(text)
     _scan_quoted(flat, found.pairs)
     _digest(found)
-    found.text = fold(flat)
+    found.text = fold(flat[:TEXT_CHARS])
     if looks_like_html(found.message):
         found.shape = "html"
     return found
@@ -249,9 +251,9 @@ def flatten_escapes(text: str) -> str:
     """Takes every level of JSON string escaping away at once."""
     if "\\" not in text:
         return text
-    text = re.sub(r"\\+u([0-9a-fA-F]{4})", lambda m: chr(int(m[1], 16)), text)
-    text = re.sub(r"\\+[nrt]", " ", text)
-    return re.sub(r"\\+([\"'/])", r"\1", text)
+    text = re.sub(r"\\{1,16}u([0-9a-fA-F]{4})", lambda m: chr(int(m[1], 16)), text)
+    text = re.sub(r"\\{1,16}[nrt]", " ", text)
+    return re.sub(r"\\{1,16}([\"'/])", r"\1", text)
 
 
 def _scan_quoted(text: str, pairs: list[tuple[str, Any]]) -> None:
@@ -293,7 +295,7 @@ def _digest(found: ErrorBody) -> None:
     if not texts and found.shape == "json":
         texts = [v for _, v in found.pairs if isinstance(v, str) and " " in v][:10]
     found.codes = frozenset(codes)
-    found.text = fold("\n".join(texts))
+    found.text = fold("\n".join(texts)[:TEXT_CHARS])
     found.message = _pick_message(found.pairs, texts) or found.message
 
 

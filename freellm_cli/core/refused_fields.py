@@ -8,16 +8,16 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from freellm_cli.core.error_body import ErrorBody
+from freellm_cli.core.error_body import TEXT_CHARS, ErrorBody
 
 MAX_FIELDS = 20
-_NAME = r"[`'\"]?([A-Za-z_][\w.\[\]-]*)[`'\"]?"
+_NAME = r"[`'\"]?([A-Za-z_][\w.\[\]-]{0,80})[`'\"]?"
 _COMPLAINTS = (
     r"unsupported parameter(?:\(s\)|s)?:? " + _NAME,
     r"unsupported value: " + _NAME,
     r"unknown (?:parameter|field|argument):? " + _NAME,
     r"unrecognized (?:request )?(?:parameter|field|argument|key)[^:]{0,40}: " + _NAME,
-    r"([A-Za-z_][\w.]*): extra inputs are not permitted",
+    r"\b([A-Za-z_][\w.]{0,80}): extra inputs are not permitted",
     r"extra inputs are not permitted, field: " + _NAME,
     (
         r"(?:parameter|field|argument|property) [`'\"]([\w.]+)[`'\"] (?:is|are) "
@@ -37,7 +37,7 @@ def refused_fields(body: ErrorBody) -> tuple[str, ...]:
     found: list[str] = []
     for node in body.nodes:
         _pydantic(node, found)
-    text = " ".join(v for _, v in body.pairs if isinstance(v, str))
+    text = " ".join(v for _, v in body.pairs if isinstance(v, str))[:TEXT_CHARS]
     _google(text, found)
     _satisfied(text, found)
     if not found:

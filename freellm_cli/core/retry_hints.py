@@ -32,7 +32,7 @@ _UNIT = (
     r"(?:milliseconds?|millis|msecs?|ms|microseconds?|us|µs|ns|seconds?|secs?|minutes?|mins?"
     r"|hours?|hrs?|days?|weeks?|s|m|h|d|w)(?![a-z])"
 )
-_PART = r"\d+(?:\.\d+)?\s*" + _UNIT
+_PART = r"\d{1,12}(?:\.\d{1,12})?\s*" + _UNIT
 _DURATION = _PART + r"(?:(?:\s|,|and)*" + _PART + r")*"
 _PROSE = (
     r"\b(?:try|retry|retrying|wait|resets?|resetting|available|access|back|renews?|cooldown)"
@@ -75,7 +75,7 @@ def parse_duration(text: str) -> float | None:
     A bare number is not a duration: see `parse_number`.
     """
     text = text.strip().lower().rstrip(".")
-    if not text or not text[0].isdigit():
+    if not text or not text[0].isdigit() or len(text) > 100:
         return None
     total, end = 0.0, 0
     for match in re.finditer(r"(\d+(?:\.\d+)?)\s*([a-zµ]+)(?:[\s,]|and\b)*", text):
@@ -256,10 +256,14 @@ def _prose_seconds(text: str) -> float | None:
     match = re.search(_PROSE + "(" + _DURATION + ")", text)
     if match:
         return parse_duration(match[1])
-    match = re.search(r"retry[-_ ]?after['\"]?\s*[:= ]\s*['\"]?(\d+(?:\.\d+)?)(?![\w.:%-])", text)
+    match = re.search(
+        r"retry[-_ ]?after['\"]?\s*[:= ]\s*['\"]?(\d{1,12}(?:\.\d{1,12})?)(?![\w.:%-])", text
+    )
     if match:
         return parse_number(match[1])
-    match = re.search(r"(\d+(?:\.\d+)?)\s*(毫秒|秒|分钟|小时|天)钟?\s*(?:之?后|以后)", text)
+    match = re.search(
+        r"(\d{1,12}(?:\.\d{1,12})?)\s*(毫秒|秒|分钟|小时|天)钟?\s*(?:之?后|以后)", text
+    )
     if match:
         scale = {"毫秒": 1e-3, "秒": 1.0, "分钟": 60.0, "小时": 3600.0, "天": 86400.0}
         return float(match[1]) * scale[match[2]]

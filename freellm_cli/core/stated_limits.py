@@ -56,7 +56,7 @@ _WINDOWS = (
     _Naming(
         "session",
         ("hour", "hr", "h ", "h.", "session", "usage limit", "小时"),
-        r"\b\d+[- ]?(?:h|hours?|hrs?)\b(?! ?\d)|\bsession\b|\busage limit|小时",
+        r"\b\d{1,4}[- ]?(?:h|hours?|hrs?)\b(?! ?\d)|\bsession\b|\busage limit|小时",
     ),
     _Naming(
         "minute",
@@ -130,7 +130,7 @@ def window_of_free_quota(text: str) -> str | None:
     a day 20 and more (https://ai.google.dev/gemini-api/docs/rate-limits)."""
     if "free_tier_requests" not in text:
         return None
-    match = re.search(r"free_tier_requests, limit: (\d+)", text)
+    match = re.search(r"free_tier_requests, limit: (\d{1,15})", text)
     return "day" if match and int(match[1][:9]) >= 20 and match[1] != "30" else None
 
 
@@ -175,7 +175,7 @@ def _google_violations(body: ErrorBody, found: list[LearnedLimit]) -> None:
     (https://ai.google.dev/gemini-api/docs/rate-limits)."""
     if not any(key == "quotaid" for key, _ in body.pairs):
         return
-    in_prose = re.findall(r"limit: (\d+)(?:, model: ([\w./:@-]+))?", body.text)
+    in_prose = re.findall(r"limit: (\d{1,15})(?:, model: ([\w./:@-]+))?", body.text)
     groups: list[dict[str, Any]] = []
     for key, value in body.pairs:
         if key not in ("quotametric", "quotaid", "quotavalue", "model"):
@@ -200,7 +200,7 @@ def _prose_counter(text: str, found: list[LearnedLimit]) -> None:
         return
     match = re.search(
         r"on ((?:input |output )?[a-z]+) per (day|min(?:ute)?|hour|second|month)"
-        r"(?: \((\w+)\))?: ?limit:? ?([\d,]+)",
+        r"(?: \((\w+)\))?: ?limit:? ?([\d,]{1,20})",
         text,
     )
     if match:
@@ -215,7 +215,9 @@ def _prose_of_per(text: str, found: list[LearnedLimit]) -> None:
     """GitHub Models: "Rate limit of 50 per 86400s exceeded for UserByModelByDay"."""
     if "rate limit of" not in text:
         return
-    match = re.search(r"rate limit of ([\d,]+) per (\d+) ?s(?:econds?)? exceeded for (\w+)", text)
+    match = re.search(
+        r"rate limit of ([\d,]{1,20}) per (\d{1,15}) ?s(?:econds?)? exceeded for (\w+)", text
+    )
     if match:
         named = {"1": "second", "60": "minute", "3600": "hour", "86400": "day"}
         unit = "tokens" if "token" in match[3] else "requests"
@@ -228,7 +230,7 @@ def _prose_amount_per(text: str, found: list[LearnedLimit]) -> None:
     if not mentions(text, ("token", "request", "call", "message", "quer")):
         return
     match = re.search(
-        r"(?:limit|limited to|max(?:imum)?|exceed\w*|allows?|quota)\D{0,40}?\b([\d,]+) "
+        r"(?:limit|limited to|max(?:imum)?|exceed\w*|allows?|quota)\D{0,40}?\b([\d,]{1,20}) "
         r"((?:input |output )?tokens?|requests?|calls?|messages?|queries) ?(?:per|/|every|a|an) ?"
         r"(minute|min|day|hour|second|month|week)\b",
         text,
@@ -242,7 +244,7 @@ def _prose_trial(text: str, found: list[LearnedLimit]) -> None:
     """Cohere: "limited to 1000 API calls / month"."""
     if "api calls" not in text:
         return
-    match = re.search(r"limited to ([\d,]+) api calls ?/ ?(minute|min|month|day)", text)
+    match = re.search(r"limited to ([\d,]{1,20}) api calls ?/ ?(minute|min|month|day)", text)
     if match:
         found.append(LearnedLimit(None, "requests", _word(match[2]), _amount(match[1])))
 
@@ -275,7 +277,7 @@ def stated_account(body: ErrorBody) -> str | None:
     if not mentions(source, ("org", "proj", "for account '")):
         return None
     match = re.search(
-        r"\b(org[-_]\w{4,}|proj_\w{4,})|project_number:(\d+)|projects/([\w-]{4,})"
+        r"\b(org[-_]\w{4,}|proj_\w{4,})|project_number:(\d{1,15})|projects/([\w-]{4,})"
         r"|in project (\d{6,})|for account '([\w-]+)'|\borganization ([0-9a-f-]{36})",
         source,
     )

@@ -169,8 +169,8 @@ def _judge(provider: str, status: int, headers: dict[str, str], body: ErrorBody)
         scope=_limit_scope(provider, body) if row.scope == "limit" else row.scope,
         retry_after_s=hint.retry_after_s,
         reset_at=hint.reset_at,
-        message=mask_identities(_message(body, status))[:MESSAGE_CHARS],
-        code=mask_identities(body.code)[:80] if len(body.code) > 24 else body.code,
+        message=mask_identities(_printable(_message(body, status)))[:MESSAGE_CHARS],
+        code=mask_identities(_printable(body.code))[:80],
         reason=row.reason,
         hint_believed=_believed(kind, provider, row, hint),
         window=window,
@@ -273,8 +273,16 @@ def _message(body: ErrorBody, status: int) -> str:
         return (
             f"HTML page: {title[1] or title[2]}" if title else "an HTML page instead of an answer"
         )
-    message = " ".join(body.message.split())
+    message = " ".join(body.message[: 4 * MESSAGE_CHARS].split())
     return message or (f"HTTP {status} without a text" if status else "no text")
+
+
+def _printable(text: str) -> str:
+    """Upstream text goes to terminals and logs: no escape sequences, no halves of characters."""
+    if text.isprintable():
+        return text
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return "".join(c if c.isprintable() else " " for c in text).strip()
 
 
 def _page(body: ErrorBody) -> str | None:
@@ -284,7 +292,7 @@ def _page(body: ErrorBody) -> str | None:
         if "url" in key or "link" in key:
             text = str(value)
             if text.startswith("https://") and "learn_more" not in key:
-                return mask_secrets(text)
+                return mask_secrets(_printable(text))
     return None
 
 
