@@ -363,6 +363,19 @@ def test_the_reference_game_s_bodies_are_understood() -> None:
     assert normalise_body({**body, "thinking": thinking}).think == "auto"
 
 
+def test_a_named_tool_of_the_flat_kind_may_be_chosen() -> None:
+    body = {
+        "prompt": "x",
+        "tools": [{"name": "f"}],
+        "tool_choice": {"type": "function", "name": "f"},
+    }
+
+    assert normalise_body(body).params["tool_choice"] == {
+        "type": "function",
+        "function": {"name": "f"},
+    }
+
+
 def test_text_is_found_in_any_shape() -> None:
     assert flat_text([{"text": "a"}, "b", {"text": [{"text": "c"}]}, 5, None]) == "abc"
     assert flat_text(None) == ""

@@ -482,6 +482,39 @@ def test_drawn_images_and_annotations_are_kept() -> None:
     assert answer.extra == {"annotations": [{"type": "url_citation"}]}
 
 
+def test_content_in_parts_may_hold_texts_and_pictures() -> None:
+    picture = {"type": "image_url", "image_url": "data:image/png;base64,AA"}
+    elsewhere = {"type": "image_url", "image_url": {"url": "https://x.example/a.png"}}
+
+    answer = completion(whole({"content": ["a", {"text": "b"}, picture, elsewhere, 5]}))
+
+    assert (answer.text, answer.images) == ("ab", ("data:image/png;base64,AA",))
+    assert completion(whole({"content": {"type": "text", "text": "x"}})).text == "x"
+    assert deltas(whole({"content": 5})) == [Delta(finish="stop")]
+
+
+def test_odd_companions_of_the_content_do_no_harm() -> None:
+    answer = completion(
+        whole({"content": "x", "images": "none", "reasoning_details": {"a": 1}, "tool_calls": 3})
+    )
+
+    assert (answer.text, answer.reasoning, answer.tool_calls) == ("x", "", ())
+
+
+def test_choices_that_are_none_are_passed_over() -> None:
+    assert completion(stream({"choices": [None, 5]}, chunk("stop", content="x"))).text == "x"
+
+
+def test_a_whole_answer_beyond_all_measure_is_refused() -> None:
+    reader = dialect().reader(ask(), target(), Headers([]))
+    piece = b" " * (8 << 20)
+    reader.feed(b'{"choices":')
+    for _ in range(7):
+        reader.feed(piece)
+    with pytest.raises(AnswerFault, match="larger"):
+        reader.feed(piece)
+
+
 def test_legacy_text_is_content() -> None:
     assert completion(b'{"choices":[{"text":"x","finish_reason":"stop"}]}').text == "x"
 
@@ -605,19 +638,7 @@ def test_long_streams_take_time_in_proportion() -> None:
         deltas(body + DONE, size=4096)
         return perf_counter() - began
 
-    seconds(200)
-    assert seconds(8000) < 20 * max(seconds(1000), 0.002)
+    few = min(seconds(500) for _ in range(3))
+    many = min(seconds(8000) for _ in range(2))
 
-
-def test_a_typical_chunk_takes_some_microseconds() -> None:
-    from time import perf_counter
-
-    reader = dialect().reader(ask(), target(), Headers([]))
-    body = event(chunk(content="some text"))
-    best = 1.0
-    for _ in range(5):
-        began = perf_counter()
-        for _ in range(500):
-            reader.feed(body)
-        best = min(best, (perf_counter() - began) / 500)
-    assert best < 40e-6
+    assert many < 100 * few  # 16 times the work; a quadratic reader takes 256 times as long

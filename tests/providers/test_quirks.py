@@ -203,6 +203,7 @@ def test_media_go_only_to_models_that_take_them(part: dict[str, Any], needed: st
         ("data:text/plain;base64,0LY=", {"type": "text", "text": "ж"}),
         ("data:text/markdown,a%20b", {"type": "text", "text": "a b"}),
         ("data:text/plain;base64,!", {"type": "text", "text": ""}),
+        ("data:text/plain;base64,abc", {"type": "text", "text": "abc"}),
         (
             "data:application/pdf;base64,AA",
             {"type": "file", "file": {"file_data": "data:application/pdf;base64,AA"}},
