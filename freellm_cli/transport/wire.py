@@ -200,9 +200,10 @@ class Answer(HTTPResponse):
         return int(text)
 
     def more(self) -> bytes:
-        """What came next of the body, as soon as it came; b"" at its end. Raises TransportFault."""
-        if self.ended:
-            return b""
+        """What came next of the body, as soon as it came; b"" at its end. Raises TransportFault.
+
+        Not to be called once `ended`.
+        """
         try:
             data = self.read1(READ_SIZE)
         except IncompleteRead as exc:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Callable
 
@@ -100,6 +101,14 @@ def test_when_all_refuse_the_refusal_is_told(
     with pytest.raises(TransportFault, match="refused") as caught:
         client.ask("http://localhost:1/")
     assert caught.value.fault == "connect"
+
+
+def test_systems_without_poll_race_too(monkeypatch: pytest.MonkeyPatch, refusing: Place) -> None:
+    monkeypatch.delattr(select, "poll", raising=False)
+    with RawServer(Peer.until_closed) as server:
+        places = [refusing, at(server.port), refusing]
+        with connect("localhost", 1, resolve=lambda *_: places, left=lambda: 20.0) as sock:
+            assert sock.getpeername()[1] == server.port
 
 
 @pytest.mark.parametrize("count", [1, 3])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import select
 import socket
 import threading
 from collections.abc import Callable
@@ -81,6 +82,23 @@ def test_an_answer_left_in_the_middle_ends_its_connection(client: Client) -> Non
         assert client.read(server.url) == b"ok"
         client.close()
     assert server.connections == 2
+
+
+def test_a_stream_left_while_it_stalls_ends_its_connection(client: Client) -> None:
+    gone = threading.Event()
+
+    def stalls(peer: Peer) -> None:
+        peer.request()
+        peer.send(chunked(b"one", end=False))
+        peer.until_closed()
+        gone.set()
+
+    with RawServer(stalls) as server:
+        left = client.ask(server.url)
+        assert next(left.chunks()) == b"one"
+        left.close()
+        assert gone.wait(PATIENCE)
+    assert len(client.transport._pool) == 0
 
 
 def test_a_stream_left_at_its_last_event_leaves_its_connection(client: Client) -> None:
@@ -270,6 +288,20 @@ def test_old_connections_to_hosts_no_longer_asked_are_let_go() -> None:
     pool.give(Connection(pairs[1][0], ("asked",)))
     assert pairs[0][0].fileno() == -1
     assert len(pool) == 1
+    close(pairs)
+
+
+def test_systems_without_poll_notice_a_closed_connection_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(select, "poll", raising=False)
+    pool = Pool(SteppingClock().monotonic)
+    pairs = [socket.socketpair() for _ in range(2)]
+    good, closed = (Connection(near, ("a",)) for near, _ in pairs)
+    pool.give(good)
+    pool.give(closed)
+    pairs[1][1].close()
+    assert [pool.take(("a",)), pool.take(("a",))] == [good, None]
     close(pairs)
 
 

@@ -8,10 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from freellm_cli.core.errors import ConfigError, TransportFault
+from freellm_cli.core.http import Timeouts
 from freellm_cli.transport.proxies import Proxies
 from freellm_cli.transport.target import parse_target
 from tests.support.certificates import Authority
-from tests.support.http_client import HASTY, KEY, Client
+from tests.support.http_client import HASTY, KEY, PATIENT, Client
 from tests.support.raw_server import Peer, RawServer, answer
 
 Make = Callable[..., Client]
@@ -207,10 +208,13 @@ def test_http_is_asked_for_by_its_whole_address(make_client: Make) -> None:
 
 
 def failing(
-    make_client: Make, env: dict[str, str], url: str = "https://api.example/v1"
+    make_client: Make,
+    env: dict[str, str],
+    url: str = "https://api.example/v1",
+    timeouts: Timeouts = PATIENT,
 ) -> TransportFault:
     with pytest.raises(TransportFault) as caught:
-        make_client(env).ask(url, timeouts=HASTY)
+        make_client(env).ask(url, timeouts=timeouts)
     assert "hunter2" not in f"{caught.value} {caught.value.hint} {caught.value.__cause__!r}"
     return caught.value
 
@@ -250,7 +254,7 @@ def test_a_proxy_that_refuses_the_login_of_a_plain_request(make_client: Make) ->
 
 def test_a_proxy_that_is_silent_does_not_hold_us(make_client: Make) -> None:
     with RawServer(Peer.until_closed) as proxy:
-        fault = failing(make_client, {"HTTPS_PROXY": proxy.url})
+        fault = failing(make_client, {"HTTPS_PROXY": proxy.url}, timeouts=HASTY)
     assert (fault.fault, fault.sent) == ("connect_timeout", False)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from freellm_cli.core.errors import ConfigError, TransportFault
-from freellm_cli.transport.tls import FULL_STORE, Trust, is_hashed_store
+from freellm_cli.transport.tls import FULL_STORE, Trust, _fill_if_empty, is_hashed_store
 from tests.support.certificates import Authority
 from tests.support.http_client import Client
 from tests.support.raw_server import Peer, RawServer
@@ -206,6 +206,19 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
 
 def test_without_a_hashed_folder_the_default_store_is_used(tmp_path: Path) -> None:
     assert verifies(Trust({}, store=str(tmp_path)).context())
+
+
+def test_a_machine_without_any_roots_gets_those_of_certifi() -> None:
+    """As a Python from python.org on macOS is before its certificates are installed."""
+
+    class NoStore:
+        def get_default_verify_paths(self) -> ssl.DefaultVerifyPaths:
+            return ssl.DefaultVerifyPaths(None, None, "", "", "", "")  # type: ignore[arg-type]
+
+    pytest.importorskip("certifi")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _fill_if_empty(context, NoStore())
+    assert context.cert_store_stats()["x509_ca"] > 50
 
 
 def test_the_context_is_made_once() -> None:
