@@ -60,6 +60,8 @@ _MARKS = (
 )  # fmt: skip
 _MARKS_ANY_CASE = ("key=", "token=", "secret=", "bearer ", "basic ")
 _ACCOUNT_MARKS = ("org", "proj", "user_", "for account '")
+# What RFC 3986 leaves as it is.
+_UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _SHORTEST_KNOWN = 4
 _WORD_LENGTH = 8
 """A shorter secret (a local host's "dummy") is masked as a whole word only."""
@@ -134,20 +136,19 @@ def _without_word(text: str, word: str) -> str:
 def _forms(text: str) -> Iterator[str]:
     """The secret as different writers put it."""
     import json
-    from urllib.parse import quote
 
     yield text
-    for quoted in (quote(text, safe=""), quote(text, safe="/")):
-        yield quoted
-        yield _lower_escapes(quoted)
+    for safe in (_UNRESERVED, _UNRESERVED + b"/"):
+        yield _percent_encoded(text, safe, "%{:02X}")
+        yield _percent_encoded(text, safe, "%{:02x}")
     yield json.dumps(text)[1:-1]
     yield json.dumps(text)[1:-1].replace("/", "\\/")
     yield from _base64_forms(text.encode("utf-8", "surrogateescape"))
 
 
-def _lower_escapes(quoted: str) -> str:
-    head, *rest = quoted.split("%")
-    return head + "".join(f"%{part[:2].lower()}{part[2:]}" for part in rest)
+def _percent_encoded(text: str, safe: bytes, escape: str) -> str:
+    data = text.encode("utf-8", "surrogatepass")
+    return "".join(chr(byte) if byte in safe else escape.format(byte) for byte in data)
 
 
 def _base64_forms(data: bytes) -> Iterator[str]:

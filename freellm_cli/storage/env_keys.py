@@ -9,7 +9,6 @@ from freellm_cli.core.catalog import ProviderSpec
 from freellm_cli.core.credentials import Credential
 from freellm_cli.core.errors import UsageError
 from freellm_cli.core.key_names import NamedFor, key_variables, match_variable, own_variable
-from freellm_cli.core.key_text import clean_key
 from freellm_cli.core.secret import Secret
 
 
@@ -45,7 +44,7 @@ def environment_keys(
         _matches(env, variables), key=lambda m: (order[m[0].base], m[0].number)
     ):
         try:
-            secret = Secret(clean_key(env[name]).text)
+            secret = _cleaned(env[name])
         except UsageError as exc:
             warnings.append(f"the environment variable {name} is not used: {exc.message}")
             continue
@@ -56,6 +55,12 @@ def environment_keys(
                 taken = {item.id for item in found}
                 found.append(_credential(provider, secret, name, match.number, extra, taken))
     return EnvKeys(tuple(found), tuple(warnings))
+
+
+def _cleaned(text: str) -> Secret:
+    from freellm_cli.core.key_text import clean_key
+
+    return Secret(clean_key(text).text)
 
 
 def _matches(

@@ -19,7 +19,7 @@ from freellm_cli.core.limits import Limit, Window
 from freellm_cli.core.secret import Secret
 from freellm_cli.core.settings import ProviderSettings, Settings
 from freellm_cli.core.settings_docs import configuration_page, describe_settings, shown_settings
-from freellm_cli.core.settings_load import SettingWarning, variable_of
+from freellm_cli.core.settings_load import Loader, SettingWarning, variable_of
 from freellm_cli.core.settings_schema import ROWS
 from freellm_cli.core.settings_values import CHECKS
 from freellm_cli.core.toml_text import line_of
@@ -525,3 +525,15 @@ def test_loading_nothing_imports_next_to_nothing() -> None:
         "sys.exit(repr(heavy & set(sys.modules) or new) if heavy & set(sys.modules) or new else 0)\n"
     )
     subprocess.run([sys.executable, "-S", "-c", code], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_a_check_tells_every_problem_and_every_warning() -> None:
+    text = "history = 1\nprivate = 2\n[serve]\nprot = 3\n"
+    loader = Loader("/c/config.toml", lambda path: line_of(text, path), ())
+    loaded = loader.load(tomllib.loads(text), {"FREELLM_WAIT": "never"}, {})
+    assert [problem.partition(" must")[0] for problem in loaded.problems] == [
+        "/c/config.toml, line 1: history",
+        "/c/config.toml, line 2: private",
+        "FREELLM_WAIT",
+    ]
+    assert [said.key for said in loaded.warnings] == ["serve.prot"]
