@@ -50,7 +50,7 @@ class Assembler:
         self._model = delta.model or self._model
         self._response_id = delta.response_id or self._response_id
         if delta.extra:
-            self._extra = {**(self._extra or {}), **delta.extra}
+            self._extra = _joined(self._extra or {}, delta.extra)
 
     @property
     def has_content(self) -> bool:
@@ -87,3 +87,12 @@ class Assembler:
             images=tuple(self._images),
             extra=self._extra,
         )
+
+
+def _joined(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Provider fields of two deltas: lists (reasoning_details) grow, anything else is the later one's."""
+    joined = dict(known)
+    for name, value in new.items():
+        before = joined.get(name)
+        joined[name] = before + value if isinstance(before, list) and isinstance(value, list) else value
+    return joined

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from freellm_cli.core.chat import ChatRequest, Usage
-from freellm_cli.core.errors import RequestRefused
+from freellm_cli.core.errors import RequestRefused, TransportFault
 from freellm_cli.core.needs import needs_of
 from freellm_cli.core.retry import after_verdict, backoff_s
 from freellm_cli.core.tokens import estimate_request
@@ -130,11 +130,12 @@ class _Call:
         self._tries[key] = self._tries.get(key, 0) + 1
         begun = self._clock.monotonic()
         ledger = self._runtime.ledger
-        marked: list[bool] = []
 
         def on_sent() -> None:
-            ledger.mark_sent(lease)
-            marked.append(True)
+            if not ledger.mark_sent(lease):
+                raise TransportFault(
+                    "connecting took longer than the lease lasts", fault="total_timeout", sent=False
+                )
 
         try:
             outcome = attempt(
@@ -156,10 +157,7 @@ class _Call:
                 raise
             return None
         except BaseException:
-            if marked:
-                ledger.settle(lease, tokens=None, answered_at=None, outcome="interrupted")
-            else:
-                ledger.release(lease)
+            ledger.release(lease)
             raise
         if isinstance(outcome, Opened):
             return self._answer(lease, target, outcome, begun)
@@ -178,16 +176,19 @@ class _Call:
         verdict = failed.verdict
         key = lease.candidate.key
         ledger = self._runtime.ledger
-        if failed.sent:
-            ledger.settle(lease, tokens=None, answered_at=failed.answered_at, outcome=verdict.kind)
-        else:
-            ledger.release(lease)
+        with ledger.together():
+            if failed.sent:
+                ledger.settle(
+                    lease, tokens=None, answered_at=failed.answered_at, outcome=verdict.kind
+                )
+            else:
+                ledger.release(lease)
+            consequences(self._runtime, target, verdict, failed.headers, request_id=self._id)
         message = self._runtime.redactor.clean(verdict.message)
         self._attempts.append(
             Attempt(key, verdict.kind, message, self._clock.monotonic() - begun, failed.status)
         )
         self._verdicts.append((target, verdict._replace(message=message)))
-        consequences(self._runtime, target, verdict, failed.headers, request_id=self._id)
         self._move_on(target, verdict)
 
     def _move_on(self, target: PoolTarget, verdict: Verdict) -> None:
@@ -229,15 +230,15 @@ class _Call:
             first_token_s=now - self._begun,
         )
         ledger = self._runtime.ledger
+        ledger.prove(lease)
 
         def finish(outcome: str, usage: Usage, seconds: float) -> None:
             counting = str(target.target.quirks.get("tokens_counted", "total"))
             tokens = usage.prompt if counting == "input" else usage.total
-            ledger.settle(lease, tokens=tokens, answered_at=opened.answered_at, outcome=outcome)
-            consequences(self._runtime, target, None, opened.headers, request_id=self._id)
-            if self._options.conversation:
-                ledger.remember(self._options.conversation, target.credential.id)
-            self._record(outcome, answerer, usage)
+            with ledger.together():
+                ledger.settle(lease, tokens=tokens, answered_at=opened.answered_at, outcome=outcome)
+                consequences(self._runtime, target, None, opened.headers, request_id=self._id)
+                self._record(outcome, answerer, usage)
 
         return Answer(
             request_id=self._id,

@@ -10,6 +10,7 @@ from freellm_cli.core.errors import FreellmError, TransportFault, UpstreamError
 from freellm_cli.core.http import Timeouts
 from freellm_cli.core.verdicts import classify
 from freellm_cli.providers.base import AnswerFault
+from freellm_cli.services.pool import filled
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
@@ -50,7 +51,7 @@ def fetch_models(runtime: Runtime, provider: ProviderSpec) -> tuple[ModelSpec, .
     for _ in range(MAX_PAGES):
         request = dialect.list_models(
             provider,
-            provider.base_url.rstrip("/"),
+            filled(provider.base_url, dict(credential.extra) if credential else {}),
             credential.secret if credential else None,
             page=page,
         )

@@ -9,6 +9,7 @@ from freellm_cli.core.http import Headers
 from freellm_cli.core.verdicts import Verdict
 from freellm_cli.services.learning import learned_limits, rest
 from freellm_cli.services.pool import Excluded, Plan, PoolTarget
+from freellm_cli.services.spell import spell_seconds
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
@@ -126,14 +127,3 @@ def _story(verdicts: list[tuple[PoolTarget, Verdict]]) -> str:
         words = (verdict.message or verdict.kind).strip().replace("\n", " ")
         seen[target.candidate.key] = words[:200]
     return "; ".join(f"{key}: {words}" for key, words in list(seen.items())[-3:])
-
-
-def spell_seconds(seconds: float) -> str:
-    """A wait as a person says it: 42 s, 3 min, 5 h 20 min."""
-    whole = max(1, round(seconds))
-    if whole < 120:
-        return f"{whole} s"
-    if whole < 7200:
-        return f"{round(whole / 60)} min"
-    hours, rest = divmod(whole, 3600)
-    return f"{hours} h {rest // 60} min"

@@ -79,6 +79,12 @@ class Pool:
                 self._add_targets(model, step, needs, targets, excluded)
         return Plan(route, tuple(targets), tuple(excluded))
 
+    def targets_of(self, model: ModelSpec, needs: Needs) -> list[PoolTarget]:
+        """One model with every enabled credential that may ask it."""
+        targets: list[PoolTarget] = []
+        self._add_targets(model, 0, needs, targets, [])
+        return targets
+
     def _add_targets(
         self,
         model: ModelSpec,

@@ -1,0 +1,115 @@
+"""`freellm why` and `freellm route`: what became of a request, and where one would go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from freellm_cli.core.errors import UnknownName
+from freellm_cli.core.needs import Needs
+from freellm_cli.services.pool import Pool
+from freellm_cli.services.results import Block, Cell, Facts, Line, Result, Table
+from freellm_cli.services.spell import spell_seconds, spell_until
+
+if TYPE_CHECKING:
+    from freellm_cli.services.runtime import Runtime
+
+
+def why(runtime: Runtime, request_id: str = "") -> Result:
+    """The story of a past request (the last one when none is named). Raises UnknownName."""
+    ledger = runtime.ledger
+    if request_id:
+        trace = ledger.request(request_id)
+        if trace is None:
+            raise UnknownName(
+                f"no request is remembered as {request_id!r}",
+                hint="`freellm why` alone shows the last one; ids are in --json and x-request-id",
+            )
+    else:
+        recent = ledger.requests(1)
+        if not recent:
+            return Result({"request": None}, (Line("nothing was asked yet"),))
+        trace = recent[0]
+    return Result({"request": trace}, tuple(_story(trace, runtime.clock.now())))
+
+
+def _story(trace: dict[str, Any], now: float) -> list[Block]:
+    answerer = trace.get("answerer") or {}
+    ago = spell_seconds(max(1.0, now - float(trace.get("at", now))))
+    facts: list[tuple[str, str | Cell]] = [
+        ("request", str(trace["id"])),
+        ("asked", f"{trace.get('asked') or 'the default model'}, {ago} ago"),
+        ("outcome", Cell(str(trace.get("outcome")), "good" if answerer else "bad")),
+        ("took", f"{trace.get('seconds', 0):.2f} s"),
+    ]
+    if answerer:
+        facts.append(("answered by", f"{answerer['model_id']} with {answerer['credential']}"))
+        if answerer["waited_s"] >= 0.05:
+            facts.append(("waited", f"{answerer['waited_s']:.1f} s for a limit"))
+    blocks: list[Block] = [Facts(tuple(facts))]
+    attempts = trace.get("attempts") or []
+    rows = tuple(
+        (
+            Cell(item["target"], "strong"),
+            Cell(item["outcome"], "good" if item["outcome"] == "ok" else "bad"),
+            f"{item['seconds']:.2f} s",
+            str(item["message"]).split("\n")[0][:120],
+        )
+        for item in attempts
+    )
+    if rows:
+        blocks.append(Table(("tried", "outcome", "took", "message"), rows))
+    left_out = tuple((item["target"], item["reason"]) for item in trace.get("excluded") or [])
+    if left_out:
+        blocks.append(Table(("left out", "why"), left_out))
+    return blocks
+
+
+def route(runtime: Runtime, model: str) -> Result:
+    """The targets that a short question for `model` would use now, in order; nothing is sent.
+
+    Raises UnknownName, NoCredential, ProviderClosed.
+    """
+    needs = Needs(prompt_tokens=200, answer_tokens=200, capabilities=frozenset({"chat"}))
+    plan = Pool(runtime).plan(model, needs)
+    views = runtime.ledger.explain([item.candidate for item in plan.targets], tokens=400)
+    now = runtime.clock.now()
+    rows, data = [], []
+    for view in views:
+        reasons = [reason.text for reason in view.reasons]
+        step = view.candidate.step
+        state = Cell("free", "good") if view.is_free else Cell(spell_until(view.until, now), "warn")
+        rows.append(
+            (
+                str(step + 1),
+                Cell(view.candidate.key, "strong"),
+                state,
+                f"{view.load:.0%}",
+                "; ".join(reasons),
+            )
+        )
+        data.append(
+            {
+                "step": step,
+                "target": view.candidate.key,
+                "free": view.is_free,
+                "until_s": None if view.until is None else round(max(0.0, view.until - now), 1),
+                "load": round(view.load, 4),
+                "reasons": reasons,
+            }
+        )
+    blocks: list[Block] = [Line(notice, "warn") for notice in plan.route.notices]
+    blocks.append(Table(("step", "target", "free in", "load", "why not now"), tuple(rows)))
+    if plan.excluded:
+        left_out = tuple((item.target, item.reason) for item in plan.excluded)
+        blocks.append(Table(("left out", "why"), left_out))
+    result = {
+        "asked": model,
+        "steps": [
+            {"why": step.why, "models": [item.id for item in step.models]}
+            for step in plan.route.steps
+        ],
+        "targets": data,
+        "excluded": [item._asdict() for item in plan.excluded],
+        "notices": list(plan.route.notices),
+    }
+    return Result(result, tuple(blocks))

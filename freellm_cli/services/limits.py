@@ -1,0 +1,197 @@
+"""`freellm limits`: what is used of every limit, what rests and why, and waking it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from freellm_cli.core.errors import UnknownName
+from freellm_cli.core.limits import COUNT_ONLY, Limit
+from freellm_cli.core.needs import Needs
+from freellm_cli.services.pool import Pool, PoolTarget
+from freellm_cli.services.results import Block, Cell, Line, Result, Table
+from freellm_cli.services.spell import spell_seconds, spell_until, spell_window
+
+if TYPE_CHECKING:
+    from freellm_cli.services.runtime import Runtime
+    from freellm_cli.storage.ledger import Rest, Usage
+
+_A_QUESTION = Needs(prompt_tokens=200, answer_tokens=200, capabilities=frozenset({"chat"}))
+
+
+def show_limits(runtime: Runtime, provider: str = "") -> Result:
+    """Used, limit and reset of every credential × model that was asked lately or has a limit of its own,
+    and every rest. Raises UnknownName for a provider that is none.
+    """
+    if provider:
+        runtime.catalog.provider(provider)
+    targets = _targets(runtime, provider)
+    now = runtime.clock.now()
+    wanted = {limit: None for item in targets for limit in _all_limits(runtime, item)}
+    usages = {usage.limit: usage for usage in runtime.ledger.usage(list(wanted))}
+    rests = [rest for rest in runtime.ledger.rests() if not provider or f"{provider}" in rest.key]
+    rows, data = [], []
+    for item in targets:
+        mine = [usages[limit] for limit in _all_limits(runtime, item) if limit in usages]
+        used = [usage for usage in mine if usage.used or _is_own(item, usage)]
+        if not used:
+            continue
+        data.append(_target_data(item, mine, now))
+        rows += _target_rows(item, used, now)
+    table = Table(
+        ("key", "model", "used", "limit", "window", "resets in", "source"),
+        tuple(rows),
+        empty="nothing was used yet" if targets else "no key stored: run `freellm keys add gemini`",
+    )
+    blocks: list[Block] = [table]
+    if rests:
+        blocks.append(_rest_table(rests, now))
+    return Result(
+        {"targets": data, "rests": [_rest_data(rest, now) for rest in rests]}, tuple(blocks)
+    )
+
+
+def _targets(runtime: Runtime, provider: str) -> list[PoolTarget]:
+    """Every usable credential × model of the catalog that has limits, and those asked lately."""
+    pool = Pool(runtime)
+    usable = {item.provider for item in runtime.credentials() if item.enabled}
+    wanted = [name for name in runtime.catalog.provider_ids() if name in usable]
+    if provider:
+        wanted = [name for name in wanted if name == provider]
+    asked = {
+        attempt["target"].split("/", 1)[1]
+        for request in runtime.ledger.requests(200)
+        for attempt in request.get("attempts", ())
+    }
+    found: list[PoolTarget] = []
+    for name in wanted:
+        known = {model.id: model for model in runtime.catalog.models(name)}
+        for model_id in asked:
+            if model_id.startswith(f"{name}/") and model_id not in known:
+                spec = runtime.catalog.spec_for_unknown(name, model_id.split("/", 1)[1])
+                known[model_id] = spec
+        for model in known.values():
+            found += pool.targets_of(model, _A_QUESTION)
+    return found
+
+
+def _all_limits(runtime: Runtime, item: PoolTarget) -> list[Limit]:
+    return [limit for limit in item.candidate.limits if limit.amount != COUNT_ONLY]
+
+
+def _is_own(item: PoolTarget, usage: Usage) -> bool:
+    return usage.limit.source == "set"
+
+
+def _target_rows(item: PoolTarget, usages: list[Usage], now: float) -> list[tuple[str | Cell, ...]]:
+    rows: list[tuple[str | Cell, ...]] = []
+    for place, usage in enumerate(usages):
+        share = usage.used / usage.limit.amount if usage.limit.amount else 1.0
+        style = "bad" if share >= 1 else "warn" if share >= 0.8 else "good"
+        resets = spell_seconds(usage.resets_at - now) if usage.resets_at else ""
+        rows.append(
+            (
+                Cell(item.credential.id, "strong") if not place else "",
+                item.model.id if not place else "",
+                Cell(f"{usage.used:,}", style),
+                f"{usage.limit.amount:,} {usage.limit.unit}",
+                spell_window(usage.limit.window),
+                resets,
+                Cell(usage.limit.source, "dim"),
+            )
+        )
+    return rows
+
+
+def _target_data(item: PoolTarget, usages: list[Usage], now: float) -> dict[str, Any]:
+    return {
+        "credential": item.credential.id,
+        "model": item.model.id,
+        "limits": [
+            {
+                "unit": usage.limit.unit,
+                "window": spell_window(usage.limit.window),
+                "amount": usage.limit.amount,
+                "used": usage.used,
+                "open": usage.open,
+                "resets_in_s": round(usage.resets_at - now, 1) if usage.resets_at else None,
+                "counted_on": usage.limit.meter,
+                "source": usage.limit.source,
+            }
+            for usage in usages
+        ],
+    }
+
+
+def _rest_table(rests: list[Rest], now: float) -> Table:
+    rows = tuple(
+        (
+            Cell(rest.key.split(":", 1)[1], "strong"),
+            rest.key.split(":", 1)[0],
+            Cell("a trial is due" if rest.due else spell_until(rest.until, now), "warn"),
+            rest.reason,
+        )
+        for rest in rests
+    )
+    return Table(("resting", "what", "for", "why"), rows)
+
+
+def _rest_data(rest: Rest, now: float) -> dict[str, Any]:
+    return {
+        "key": rest.key,
+        "kind": rest.kind,
+        "reason": rest.reason,
+        "until_s": None if rest.until is None else round(rest.until - now, 1),
+        "strikes": rest.strikes,
+        "due": rest.due,
+        "request": rest.request_id,
+    }
+
+
+def why_limited(runtime: Runtime, name: str) -> Result:
+    """What keeps a credential, a model or a target from being asked, and until when. Raises UnknownName."""
+    targets = [
+        item
+        for item in _targets(runtime, "")
+        if name in (item.candidate.key, item.credential.id, item.model.id, item.credential.label)
+    ]
+    if not targets:
+        raise UnknownName(
+            f"{name!r} is no key, model or target of yours", hint="see `freellm limits`"
+        )
+    now = runtime.clock.now()
+    views = runtime.ledger.explain([item.candidate for item in targets], tokens=400)
+    rows, data = [], []
+    for view in views:
+        for reason in view.reasons:
+            rows.append(
+                (view.candidate.key, Cell(reason.text, "warn"), spell_until(reason.until, now))
+            )
+            data.append(
+                {
+                    "target": view.candidate.key,
+                    "why": reason.why,
+                    "text": reason.text,
+                    "until_s": None if reason.until is None else round(reason.until - now, 1),
+                }
+            )
+    free = [view.candidate.key for view in views if view.is_free]
+    table = Table(
+        ("target", "why", "for"), tuple(rows), empty=f"nothing keeps {name} from being asked"
+    )
+    return Result({"blocked": data, "free": free}, (table,))
+
+
+def reset_limits(runtime: Runtime, name: str) -> Result:
+    """Wakes what rests under this name (a credential, a model, a target, a provider; "" for everything)."""
+    keys = [rest.key for rest in runtime.ledger.rests()]
+    chosen = [key for key in keys if not name or key.split(":", 1)[1] == name or key == name]
+    if name and not chosen:
+        resting = ", ".join(key.split(":", 1)[1] for key in keys[:5])
+        raise UnknownName(
+            f"nothing rests under the name {name!r}",
+            hint=f"resting: {resting}" if resting else "nothing rests at all",
+        )
+    for key in chosen:
+        runtime.ledger.wake(key)
+    lines = tuple(Line(f"woken: {key}", "good") for key in chosen) or (Line("nothing rests"),)
+    return Result({"woken": chosen}, lines)

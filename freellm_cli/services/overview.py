@@ -1,0 +1,41 @@
+"""A short state of the pool, and what to do next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from freellm_cli.services.results import Block, Cell, Facts, Line, Result
+
+if TYPE_CHECKING:
+    from freellm_cli.services.runtime import Runtime
+
+
+def overview(runtime: Runtime) -> Result:
+    """Credentials by provider, what rests, the default model."""
+    credentials = runtime.credentials()
+    resting = [rest for rest in runtime.ledger.rests() if not rest.due]
+    counts: dict[str, int] = {}
+    for item in credentials:
+        if item.enabled:
+            counts[item.provider] = counts.get(item.provider, 0) + 1
+    data = {
+        "credentials": counts,
+        "resting": [rest.key for rest in resting],
+        "default_model": runtime.settings.default_model or "auto",
+    }
+    if not counts:
+        lines: tuple[Block, ...] = (
+            Line("freellm has no key yet", "strong"),
+            Line("  freellm demo               see it work, without a key"),
+            Line("  freellm models             what is free, and where"),
+            Line("  freellm keys add gemini    a good first key"),
+        )
+        return Result(data, lines)
+    keys = ", ".join(f"{count} × {name}" for name, count in counts.items())
+    facts: list[tuple[str, str | Cell]] = [
+        ("keys", keys),
+        ("default", str(data["default_model"])),
+        ("resting", Cell(f"{len(resting)} (see freellm limits)", "warn") if resting else "nothing"),
+    ]
+    hints = (Line('  freellm chat "…"     freellm limits     freellm --help', "dim"),)
+    return Result(data, (Facts(tuple(facts)), *hints))

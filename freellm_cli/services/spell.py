@@ -1,0 +1,41 @@
+"""Times and windows as a person says them."""
+
+from __future__ import annotations
+
+from freellm_cli.core.limits import Limit, Window
+
+
+def spell_seconds(seconds: float) -> str:
+    """A wait: 42 s, 3 min, 5 h 20 min, 2 d 3 h."""
+    whole = max(1, round(seconds))
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 7200:
+        return f"{round(whole / 60)} min"
+    if whole < 172_800:
+        hours, rest = divmod(whole, 3600)
+        return f"{hours} h {rest // 60} min"
+    days, rest = divmod(whole, 86_400)
+    return f"{days} d {rest // 3600} h"
+
+
+def spell_until(until: float | None, now: float) -> str:
+    """How long until a wall time; "until you act" for None."""
+    return "until you act" if until is None else f"{spell_seconds(max(1.0, until - now))}"
+
+
+def spell_window(window: Window) -> str:
+    if window.kind in ("day", "month"):
+        return window.kind
+    if window.kind == "open":
+        return "at once"
+    return {1.0: "second", 60.0: "minute", 3600.0: "hour", 86_400.0: "24 h"}.get(
+        window.seconds, spell_seconds(window.seconds)
+    )
+
+
+def spell_limit(limit: Limit) -> str:
+    """Such as "10 requests a minute", "4 at once"."""
+    if limit.window.kind == "open":
+        return f"{limit.amount} at once"
+    return f"{limit.amount:,} {limit.unit} a {spell_window(limit.window)}"
