@@ -10,6 +10,7 @@ from typing import Any
 from freellm_cli.core.catalog import CAPABILITIES, SCOPES, STATUSES, UNITS, USES
 from freellm_cli.core.published import parse_window
 from freellm_cli.providers.google_request import THINK_TABLES
+from freellm_cli.providers.naming import first_letters
 from freellm_cli.providers.quirks import KNOWN as OPENAI_QUIRKS
 from freellm_cli.providers.think_styles import STYLES
 
@@ -196,6 +197,10 @@ def check_family(entry: Entry) -> None:
     entry.some_of("uses", USES)
     for pattern in entry.fields.get("match", ()):
         Entry(entry.where, {"match": pattern}).pattern("match")
+        try:
+            first_letters(pattern)
+        except ValueError as error:
+            raise entry.refuse(str(error)) from error
     if not entry.fields.get("match"):
         raise entry.refuse("needs match")
 

@@ -85,7 +85,7 @@ def _moved(base: ProviderSpec, url: str) -> dict[str, Any]:
     changes: dict[str, Any] = {"base_url": url}
     if "://" in base.list_path:
         changes["list_path"] = "/models"
-    changes["needs"] = tuple(need for need in base.needs if f"{{{need}}}" in url)
+    changes["needs"] = tuple(need for need in base.needs if f"{{{need.upper()}}}" in url.upper())
     return changes
 
 

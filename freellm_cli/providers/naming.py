@@ -32,33 +32,43 @@ def bare_name(name: str) -> str:
 class NameRules:
     """The rules of `families.toml`, in their order."""
 
-    __slots__ = ("_families", "_kinds", "_words")
+    __slots__ = ("_by_id", "_by_letter", "_embeds", "_other", "_words")
 
     def __init__(self, families: Sequence[dict[str, Any]], kinds: dict[str, Any]) -> None:
         """`families`: dicts with "id", "match" (patterns) and the defaults of a `FamilySpec`.
         `kinds`: "embeddings" and "other" (patterns of names that do not chat), "words" (pairs of a
         pattern and the capabilities that it means)."""
-        self._families = families
-        self._kinds = kinds
+        self._by_id = {family["id"]: family for family in families}
+        self._by_letter: dict[str, list[dict[str, Any]]] = {}
+        for family in families:
+            for letter in {letter for p in family["match"] for letter in first_letters(p)}:
+                self._by_letter.setdefault(letter, []).append(family)
+        self._other = "|".join(kinds["other"])
+        self._embeds = "|".join(kinds["embeddings"])
         self._words: list[tuple[str, list[str]]] = [(p, c) for p, c in kinds["words"]]
 
     def by_id(self, family: str) -> dict[str, Any] | None:
-        return next((known for known in self._families if known["id"] == family), None)
+        return self._by_id.get(family)
+
+    def fits(self, family: str, name: str) -> bool:
+        """Whether a pattern of `family` fits; an earlier family's may fit too."""
+        known = self._by_id.get(family)
+        return known is not None and _begins(bare_name(name), known["match"])
 
     def family(self, name: str) -> dict[str, Any] | None:
         """The first family with a pattern that the bare name begins with."""
         bare = bare_name(name)
-        for family in self._families:
-            if any(re.match(pattern, bare) for pattern in family["match"]):
+        for family in self._by_letter.get(bare[:1], ()):
+            if _begins(bare, family["match"]):
                 return family
         return None
 
     def capabilities(self, name: str) -> list[str]:
         """By the words in it; empty for a name that neither chats nor embeds."""
         bare = bare_name(name)
-        if any(re.search(pattern, bare) for pattern in self._kinds["other"]):
+        if self._other and re.search(self._other, bare):
             return []
-        if any(re.search(pattern, bare) for pattern in self._kinds["embeddings"]):
+        if self._embeds and re.search(self._embeds, bare):
             return ["embeddings"]
         found = ["chat"]
         for pattern, means in self._words:
@@ -85,6 +95,25 @@ class NameRules:
                     fields.setdefault(key, family[key])
         fields.setdefault("capabilities", capabilities)
         return fields
+
+
+def first_letters(pattern: str) -> set[str]:
+    """The letters that a family's pattern can begin with. It begins with a letter, or with a group of
+    words in round brackets that may be optional; anything else raises ValueError."""
+    if pattern[:1].isalnum():
+        return {pattern[0]}
+    group, closed, rest = pattern[1:].partition(")")
+    words = group.split("|")
+    if pattern[:1] != "(" or not closed or not all(word[:1].isalnum() for word in words):
+        raise ValueError(
+            f"pattern {pattern!r} begins neither with a letter nor with a group of words"
+        )
+    letters = {word[0] for word in words}
+    return letters | first_letters(rest[1:]) if rest.startswith("?") else letters
+
+
+def _begins(bare: str, patterns: Sequence[str]) -> bool:
+    return any(re.match(pattern, bare) for pattern in patterns)
 
 
 def _add(fields: dict[str, Any], rule: dict[str, Any]) -> None:

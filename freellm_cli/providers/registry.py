@@ -97,7 +97,12 @@ class Catalog:
         found = self._found.get(provider, {}).get(name)
         if found is None:
             return packaged
-        return _with_facts(packaged or self.spec_for_unknown(provider, name), found, packaged)
+        if packaged is not None:
+            return _with_facts(packaged, found)
+        guess = self.spec_for_unknown(provider, name)
+        if not guess.capabilities and found.capabilities == _JUST_CHAT:
+            return None
+        return _with_facts(guess._replace(discovered=True), found)
 
     def find(self, text: str) -> tuple[ModelSpec, ...]:
         """The models that `text` names, best first: the one of this id, else those of this wire name at
@@ -119,16 +124,19 @@ class Catalog:
         Its status is "unknown", or "closed" at a provider that has closed; its capabilities are empty
         when the name is that of a model that does not chat (speech, images, moderation).
         """
-        if self._names is None:
-            self._names = self._file.name_rules()
         if provider not in self._rules:
             packaged = provider in self._file.provider_ids()
             self._rules[provider] = self._file.rules(provider if packaged else CUSTOM)
-        fields = self._names.describe(name, self._rules[provider])
+        fields = self._name_rules().describe(name, self._rules[provider])
         host = self._changed.get(provider) or self._file.provider(provider)
         if host is not None and host.status == "closed":
             fields |= {"status": "closed", "status_date": host.status_date, "source": host.source}
         return model_from(provider, {"name": name, "status": "unknown", **fields})
+
+    def _name_rules(self) -> NameRules:
+        if self._names is None:
+            self._names = self._file.name_rules()
+        return self._names
 
     def nearest_models(self, name: str, n: int = 3) -> tuple[str, ...]:
         """At most `n` families and model ids that look like `name`, closest first."""
@@ -154,9 +162,13 @@ class Catalog:
         for listed in (self._found, self._added):
             for provider, models in listed.items():
                 for model in models.values():
-                    if (model.family or self.family_of(provider, model.name)) == family:
+                    if model.id not in known and self._may_be(family, model):
                         known[model.id] = self._model(provider, model.name)
-        return _best_first(model for model in known.values() if model is not None)
+        return _best_first(m for m in known.values() if m is not None and m.family == family)
+
+    def _may_be(self, family: str, model: ModelSpec) -> bool:
+        """Cheap, so that a long list costs little: a name that passes is described whole later."""
+        return model.family == family or self._name_rules().fits(family, model.name)
 
     def family_of(self, provider: str, name: str) -> str:
         """The family of a wire name, "" when its name tells none."""
@@ -190,19 +202,8 @@ class Catalog:
         """
         found: Listed = {provider: dict(models) for provider, models in self._found.items()}
         for model in discovered:
-            spec = model if model.family else self._described(model)
-            if spec.capabilities:
-                found.setdefault(model.provider, {})[model.name] = spec
+            found.setdefault(model.provider, {})[model.name] = model
         return Catalog(self._file, changed=self._changed, added=self._added, found=found)
-
-    def _described(self, model: ModelSpec) -> ModelSpec:
-        known = self._file.model(model.provider, model.name)
-        if known is not None:
-            return model._replace(family=known.family)
-        guess = self.spec_for_unknown(model.provider, model.name)
-        if not guess.capabilities and model.capabilities == _JUST_CHAT:
-            return guess
-        return model._replace(family=guess.family)
 
     def with_custom_providers(self, tables: Mapping[str, Mapping[str, Any]]) -> Catalog:
         """This catalog with the `[providers.NAME]` tables of config.toml. Raises ConfigError."""
@@ -235,18 +236,13 @@ def load_catalog() -> Catalog:
     return Catalog(read_packaged())
 
 
-def _with_facts(base: ModelSpec, found: ModelSpec, packaged: ModelSpec | None) -> ModelSpec:
-    changes: dict[str, Any] = {
-        "discovered": packaged is None,
-        "family": base.family or found.family,
-    }
+def _with_facts(base: ModelSpec, found: ModelSpec) -> ModelSpec:
+    changes: dict[str, Any] = {"family": base.family or found.family}
     for key in ("title", "context", "max_output", "expires", "status_date"):
         if getattr(found, key):
             changes[key] = getattr(found, key)
     if found.capabilities != _JUST_CHAT:
         changes["capabilities"] = found.capabilities
-    elif not base.capabilities:
-        changes["capabilities"] = _JUST_CHAT
     if base.status in ("unknown", "closed"):
         changes |= {"status": found.status, "source": found.source or "the provider's own list"}
     if found.expires:

@@ -19,6 +19,7 @@ from freellm_cli.core.catalog import (
     ModelSpec,
     ProviderSpec,
     PublishedLimit,
+    filled_in,
     merged_quirks,
 )
 from freellm_cli.core.published import limits_for, parse_window
@@ -240,6 +241,12 @@ def test_a_models_switches_override_its_providers_one_by_one() -> None:
     quirks = merged_quirks(groq, model("groq/openai/gpt-oss-120b"))
     assert quirks["think"] == "effort"
     assert quirks["n_max"] == 1
+
+
+def test_an_account_id_goes_into_every_address_of_its_provider() -> None:
+    filled = filled_in(CATALOG.provider("cloudflare"), {"account_id": "abc"})
+    assert filled.base_url == "https://api.cloudflare.com/client/v4/accounts/abc/ai/v1"
+    assert filled.list_path.endswith("/accounts/abc/ai/models/search")
 
 
 def test_loading_everything_costs_little_more_than_parsing_its_bytes() -> None:

@@ -116,6 +116,7 @@ def test_a_mistake_in_a_providers_file_is_named(
         ('id = "old"', 'id = "big"', "is there twice"),
         ('match = ["old-"]', "", "needs match"),
         ('match = ["old-"]', 'match = ["["]', "no regular expression"),
+        ('match = ["old-"]', 'match = ["[o]ld"]', "begins neither with a letter"),
     ],
 )
 def test_a_mistake_among_the_families_is_named(
