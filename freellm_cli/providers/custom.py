@@ -85,6 +85,9 @@ def _moved(base: ProviderSpec, url: str) -> dict[str, Any]:
     changes: dict[str, Any] = {"base_url": url}
     if "://" in base.list_path:
         changes["list_path"] = "/models"
+    if base.status == "closed":
+        # The service has closed; whatever answers at this address has not.
+        changes |= {"status": "unknown", "closed_note": ""}
     changes["needs"] = tuple(need for need in base.needs if f"{{{need.upper()}}}" in url.upper())
     return changes
 

@@ -77,7 +77,7 @@ class Catalog:
         if provider is None:
             return tuple(m for name in self.provider_ids() for m in self.models(name))
         self.provider(provider)
-        packaged = self._file.models(provider)
+        packaged = tuple(self._as_hosted(model) for model in self._file.models(provider))
         others = {**self._found.get(provider, {}), **self._added.get(provider, {})}
         if not others:
             return packaged
@@ -94,6 +94,8 @@ class Catalog:
         if added is not None:
             return added
         packaged = self._file.model(provider, name)
+        if packaged is not None:
+            packaged = self._as_hosted(packaged)
         found = self._found.get(provider, {}).get(name)
         if found is None:
             return packaged
@@ -103,6 +105,13 @@ class Catalog:
         if not guess.capabilities and found.capabilities == _JUST_CHAT:
             return None
         return _with_facts(guess._replace(discovered=True), found)
+
+    def _as_hosted(self, model: ModelSpec) -> ModelSpec:
+        """At an address of the user's own a closed provider's models may well answer."""
+        changed = self._changed.get(model.provider)
+        if changed is None or changed.status != "unknown" or model.status != "closed":
+            return model
+        return model._replace(status="unknown")
 
     def find(self, text: str) -> tuple[ModelSpec, ...]:
         """The models that `text` names, best first: the one of this id, else those of this wire name at

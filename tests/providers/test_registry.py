@@ -211,6 +211,20 @@ def test_a_relay_is_asked_for_its_list_and_not_the_host_behind_it() -> None:
     assert CATALOG.with_custom_providers(relay).provider("cloudflare").needs == ()
 
 
+def test_a_closed_provider_at_an_own_address_may_be_asked() -> None:
+    catalog = CATALOG.with_custom_providers({"iflow": {"base_url": "http://127.0.0.1:9/v1"}})
+    assert catalog.provider("iflow").status == "unknown"
+    assert model(catalog, "iflow/kimi-k2").status == "unknown"
+    assert {spec.status for spec in catalog.models("iflow")} == {"unknown"}
+    assert model(CATALOG, "iflow/kimi-k2").status == "closed"
+
+
+def test_a_models_end_is_believed_at_a_relay_of_an_open_provider() -> None:
+    relay = {"groq": {"base_url": "http://127.0.0.1:9/v1"}}
+    spec = model(CATALOG.with_custom_providers(relay), "groq/llama-3.1-8b-instant")
+    assert spec.status == "closed"
+
+
 def test_switches_are_overridden_one_by_one() -> None:
     catalog = CATALOG.with_custom_providers({"groq": {"quirks": {"n_max": 4}}})
     quirks = catalog.provider("groq").quirks
