@@ -7,12 +7,12 @@ request's transactions, and one connection keeps its prepared statements.
 Writers of other processes are waited for in short random steps: SQLite's own busy handler sleeps ever
 longer, and with sixteen busy writers its slowest thousandth waited ten times as long (230 ms, not 17).
 
-The end of a process does not close the connection: closing the last one copies the log into the file
-and removes it, 8 ms of flushing the disk after every short command. The log stays small instead.
+Short processes leave the write-ahead log where it is (`storage.sqlite_log`); it stays small.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import sqlite3
 import threading
@@ -24,6 +24,7 @@ from weakref import WeakSet
 
 from freellm_cli.core.clock import Clock
 from freellm_cli.core.errors import StoreError
+from freellm_cli.storage.sqlite_log import close_connection, keep_log_at_exit
 
 Result = TypeVar("Result")
 Work = Callable[[sqlite3.Connection], Result]
@@ -34,9 +35,11 @@ _FIRST_PAUSE_S = 0.0002
 _LONGEST_PAUSE_S = 0.001
 _LOOK_EVERY_S = 1.0
 _KEPT_WAL_BYTES = 4_194_304
+# Small pages: a transaction changes a few bytes in each of several, and writes each whole to the log.
+_PAGE_BYTES = 1024
 # Pages in the log before it is copied into the file: the next command reads what is left there when it
-# starts (1 ms for 250), a busy process flushes the disk each time (8 ms).
-_SHORT_LOG, _LONG_LOG = 250, 1000
+# starts (1 ms for the short one), a busy process flushes the disk each time (5 ms).
+_SHORT_LOG, _LONG_LOG = 400, 4000
 _BUSY_AFTER = 200
 
 
@@ -117,9 +120,10 @@ class Database:
 
     def close(self) -> None:
         """The next use opens the file again."""
+        atexit.unregister(self.close)
         with self._lock:
             if self._connection is not None:
-                self._connection.close()
+                close_connection(self._connection, self.path, keep_log=self._writes < _BUSY_AFTER)
             self._connection = None
 
     def forget_parent(self) -> None:
@@ -164,6 +168,10 @@ class Database:
         self._writes += 1
         if self._writes == _BUSY_AFTER:
             connection.execute(f"PRAGMA wal_autocheckpoint = {_LONG_LOG}")
+            keep_log_at_exit(connection, keep=False)
+            atexit.register(
+                self.close
+            )  # its log is long: better one slow end than a slow next start
         return connection
 
     def _roll_back(self, connection: sqlite3.Connection) -> None:
@@ -223,8 +231,7 @@ class Database:
             cached_statements=256,
         )
         try:
-            # A function that holds its connection keeps it from being closed as Python shuts down.
-            connection.create_function("stay_open", 0, lambda: id(connection))
+            keep_log_at_exit(connection)
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute(f"PRAGMA wal_autocheckpoint = {_SHORT_LOG}")
             row = self._patiently(connection, "PRAGMA user_version").fetchone()
@@ -253,6 +260,7 @@ class Database:
         processes may start at once."""
         self._refuse_newer(version)
         if version == 0:
+            connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
             self._patiently(connection, "PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA journal_size_limit = {_KEPT_WAL_BYTES}")
         self._patiently(connection, "BEGIN IMMEDIATE")

@@ -53,6 +53,10 @@ class Owner:
             raise store_error("create", self._path, exc) from exc
         _OWNERS.add(self)
 
+    @property
+    def is_retired(self) -> bool:
+        return self._descriptor < 0
+
     def place(self) -> int:
         """A free place on the board for a new lease."""
         with self._lock:

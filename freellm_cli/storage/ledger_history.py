@@ -1,0 +1,82 @@
+"""Past requests and conversations in the ledger. Every function runs inside a transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+
+from freellm_cli.storage.ledger_reports import Trace
+
+REQUESTS_KEPT = 2000
+CONVERSATIONS_KEPT = 2000
+LONGEST_TRACE = 16_384
+"""Characters. A longer one loses its candidates, then its attempts."""
+
+
+def record(connection: sqlite3.Connection, trace: Trace) -> None:
+    text = _fitting(trace)
+    number = connection.execute(
+        "INSERT INTO request (id, at, trace) VALUES (?, ?, ?)",
+        (str(trace["id"]), float(trace["at"]), text),
+    ).lastrowid
+    connection.execute("DELETE FROM request WHERE number <= ?", ((number or 0) - REQUESTS_KEPT,))
+
+
+def requests(connection: sqlite3.Connection, amount: int) -> list[Trace]:
+    """The latest, newest first."""
+    rows = connection.execute("SELECT trace FROM request ORDER BY number DESC LIMIT ?", (amount,))
+    return [json.loads(row[0]) for row in rows]
+
+
+def request(connection: sqlite3.Connection, identity: str | None) -> Trace | None:
+    """The request with this id, or whose id alone begins so; the last one for None."""
+    if identity is None:
+        found = requests(connection, 1)
+        return found[0] if found else None
+    row = connection.execute(
+        "SELECT trace FROM request WHERE id = ? ORDER BY number DESC LIMIT 1", (identity,)
+    ).fetchone()
+    if row is None and identity:
+        rows = connection.execute(
+            "SELECT trace FROM request WHERE substr(id, 1, ?) = ? GROUP BY id LIMIT 2",
+            (len(identity), identity),
+        ).fetchall()
+        row = rows[0] if len(rows) == 1 else None
+    return None if row is None else json.loads(row[0])
+
+
+def credential_of(connection: sqlite3.Connection, conversation: str) -> str | None:
+    row = connection.execute(
+        "SELECT credential FROM conversation WHERE id = ?", (conversation,)
+    ).fetchone()
+    return None if row is None else row[0]
+
+
+def remember(
+    connection: sqlite3.Connection, conversation: str, credential: str, wall: float
+) -> None:
+    if credential_of(connection, conversation) == credential:
+        return
+    connection.execute(
+        "INSERT INTO conversation VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE "
+        "SET credential = excluded.credential, at = excluded.at",
+        (conversation, credential, wall),
+    )
+
+
+def tidy(connection: sqlite3.Connection) -> None:
+    connection.execute(
+        "DELETE FROM conversation WHERE id NOT IN "
+        "(SELECT id FROM conversation ORDER BY at DESC LIMIT ?)",
+        (CONVERSATIONS_KEPT,),
+    )
+
+
+def _fitting(trace: Trace) -> str:
+    text = json.dumps(trace, ensure_ascii=False, separators=(",", ":"), default=str)
+    for dispensable in ("candidates", "excluded", "route", "attempts"):
+        if len(text) <= LONGEST_TRACE:
+            break
+        trace = {**trace, dispensable: [], "shortened": True}
+        text = json.dumps(trace, ensure_ascii=False, separators=(",", ":"), default=str)
+    return text

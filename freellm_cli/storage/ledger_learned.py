@@ -1,0 +1,69 @@
+"""Limits that providers have told. Every function runs inside a transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from freellm_cli.core.limits import Limit, window_name, window_named
+from freellm_cli.storage.ledger_reports import Learned
+
+TRUSTED_S = 30 * 86_400.0
+"""A limit that nobody has told again for so long may have changed."""
+
+_PUT = """
+INSERT INTO learned VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (meter, unit, window) DO UPDATE SET
+    first = iif(amount = excluded.amount, first, excluded.first),
+    amount = excluded.amount,
+    source = excluded.source,
+    evidence = excluded.evidence,
+    at = excluded.at
+"""
+_FRESH_S = 3600.0
+
+
+def put(connection: sqlite3.Connection, limit: Limit, evidence: str, wall: float) -> bool:
+    """Writes what was told last; returns False when that was known and is fresh."""
+    key = (limit.meter, limit.unit, window_name(limit.window))
+    row = connection.execute(
+        "SELECT amount, at FROM learned WHERE meter = ? AND unit = ? AND window = ?", key
+    ).fetchone()
+    if row is not None and row[0] == limit.amount and abs(wall - row[1]) < _FRESH_S:
+        return False
+    connection.execute(_PUT, (*key, limit.amount, limit.source, evidence, wall, wall))
+    _tell_all(connection)
+    return True
+
+
+def trusted(connection: sqlite3.Connection, wall: float) -> dict[str, list[Limit]]:
+    """The learned limits of each meter that hold now."""
+    found: dict[str, list[Limit]] = {}
+    for learned in every(connection):
+        if learned.at > wall - TRUSTED_S:
+            found.setdefault(learned.limit.meter, []).append(learned.limit)
+    return found
+
+
+def every(connection: sqlite3.Connection) -> list[Learned]:
+    rows = connection.execute(
+        "SELECT meter, unit, window, amount, source, evidence, at, first FROM learned "
+        "ORDER BY meter, unit, window"
+    )
+    return [
+        Learned(Limit(meter, unit, window_named(window), amount, source), evidence, at, first)
+        for meter, unit, window, amount, source, evidence, at, first in rows
+    ]
+
+
+def forget(connection: sqlite3.Connection, meter: str | None) -> int:
+    if meter is None:
+        gone = connection.execute("DELETE FROM learned").rowcount
+    else:
+        gone = connection.execute("DELETE FROM learned WHERE meter = ?", (meter,)).rowcount
+    if gone:
+        _tell_all(connection)
+    return gone
+
+
+def _tell_all(connection: sqlite3.Connection) -> None:
+    connection.execute("UPDATE state SET learned = learned + 1")
