@@ -6,7 +6,9 @@ the same name as a JSON object; `GET /_control/counts` and `/_control/seen` give
     fail      {"with_": "cut_midstream", "model": "gpt*", "times": 1, ...}
     reply     {"text": "...", ...}
     key       {"text": "k1", "account": "acme", "state": "bad", "limits": [["rpm", 10], ["rpd", 250]]}
-    model     {"name": "m", "state": "missing"}
+    pot       {"scope": "account", "name": "acme", "limits": [["rpm", 10]]}; scopes: account, address,
+              provider, each_key; a limit may name a pattern of models: ["rpm", 10, "small-*"]
+    model     {"name": "m", "state": "missing", "context": 8000}
     heal, release, reset    {}
 """
 
@@ -20,10 +22,12 @@ from freellm_cli.simulator.answers import Answer, render
 from freellm_cli.simulator.wire import DONE, Connection, Request
 
 if TYPE_CHECKING:
+    from freellm_cli.simulator.accounts import Pot
     from freellm_cli.simulator.server import Simulator
 
 _KEY_STATES = ("good", "bad", "suspended", "out_of_credit", "forbidden")
 _MODEL_STATES = ("missing", "retired", "back")
+_POTS = ("account", "address", "provider", "each_key")
 _LIMITS = ("rpm", "tpm", "rpd", "tpd", "per_24h", "concurrent")
 
 
@@ -63,6 +67,8 @@ class Control:
             return {}
         elif verb == "key":
             return self._key(**given)
+        elif verb == "pot":
+            return self._pot(**given)
         elif verb == "model":
             return self._model(**given)
         raise ValueError(f"no such control: {method} {verb}")
@@ -75,8 +81,15 @@ class Control:
             key.account(account)
         if state:
             getattr(key, _one_of(state, _KEY_STATES))()
-        for name, amount in limits or []:
-            getattr(key, _one_of(name, _LIMITS))(amount)
+        return self._limit(key, limits or [])
+
+    def _pot(self, scope: str, limits: list[list[Any]], name: str | None = None) -> dict[str, Any]:
+        open_pot = getattr(self._simulator, _one_of(scope, _POTS))
+        return self._limit(open_pot() if name is None else open_pot(name), limits)
+
+    def _limit(self, pot: Pot, limits: list[list[Any]]) -> dict[str, Any]:
+        for name, amount, *model in limits:
+            getattr(pot, _one_of(name, _LIMITS))(amount, model=model[0] if model else None)
         return {}
 
     def _model(

@@ -102,7 +102,7 @@ class Counts(NamedTuple):
 class Journal:
     """Keeps the latest `keep` requests and counts all. Safe from any thread."""
 
-    def __init__(self, keep: int = 100_000) -> None:
+    def __init__(self, keep: int = 20_000) -> None:
         self._changed = threading.Condition()
         self._keep = keep
         self._open_connections = 0

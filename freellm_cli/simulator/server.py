@@ -74,7 +74,7 @@ class Simulator:
         )
         self._exchange = Exchange(self._books, self.clock, pace, lambda: self.url)
         self._control = Control(self, control_token) if control_token else None
-        self._gate = Gate(self._books.journal.stalled)
+        self._gate: Gate | None = None
         self._door: _Door | None = None
         self._play_profile()
 
@@ -92,6 +92,7 @@ class Simulator:
     def start(self) -> None:
         """Listens; connections are accepted from here on."""
         if self._door is None:
+            self._gate = Gate(self._books.journal.stalled)
             self._door = _Door(self._address, self._gate, self._converse)
 
     def stop(self) -> None:
@@ -105,7 +106,9 @@ class Simulator:
         if door is None:
             return None
         door.close()
-        self._gate.close()
+        if self._gate:
+            self._gate.close()
+            self._gate = None
         return door.errors[0] if door.errors else None
 
     @property
@@ -224,7 +227,8 @@ class Simulator:
 
     def release(self) -> None:
         """Lets all answers go on that are stalled now."""
-        self._gate.open()
+        if self._gate:
+            self._gate.open()
 
     def reset(self) -> None:
         """As new: no faults but the profile's, nothing seen, nothing counted. Keys and limits stay."""
@@ -237,7 +241,7 @@ class Simulator:
 
     @property
     def seen(self) -> list[Seen]:
-        """Every request so far, in the order of arrival."""
+        """The latest 20,000 requests, in the order of arrival."""
         return self._books.journal.seen
 
     @property

@@ -42,6 +42,11 @@ def test_the_command_says_where_it_is_and_obeys_its_remote_control() -> None:
         assert [seen["key"] for seen in remote.seen][:3] == ["k1"] * 3
         remote.reset()
         assert remote.counts["requests"] == 0
+        remote.pot("address", limits=[["rpm", 1, "shared-*"]])
+        with RawClient(remote.port) as client:
+            for code in (200, 429):
+                client.chat(model="shared-m")
+                assert client.read_answer().status == code
         with pytest.raises(ValueError, match="no fault is called"):
             remote.fail("nonsense")
         with pytest.raises(ValueError, match="is none of"):

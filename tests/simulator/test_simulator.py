@@ -436,8 +436,8 @@ def test_an_internal_error_does_not_stay_hidden() -> None:
 def test_every_profile_serves_and_says_what_it_is(profile: str) -> None:
     assert PROFILES[profile].says.endswith(".")
     with simulator(profile) as sim, RawClient(sim.port) as client:
-        client.chat()
-        assert client.read(0.3).data is not None
+        client.chat(keep=False)
+        assert client.read().ended == "closed"
         assert sim.counts.requests == 1
 
 

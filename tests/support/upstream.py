@@ -73,7 +73,7 @@ By itself a model names itself and quotes the question; it calls a tool that the
 
 What it saw
 -----------
-    sim.seen            list of Seen: .key (text of an introduced key, else its fingerprint) .fingerprint
+    sim.seen            the latest 20,000: .key (text of an introduced key, else its fingerprint) .fingerprint
                         .provider .model .operation .method .path .query .headers (credentials left out) .body
                         (JSON) .raw .stream .status .refusal .fault .foreseeable .at .ended_at .address
                         .outcome "open" | "answered" | "refused" | "aborted" (client left) | "cut"
@@ -90,6 +90,7 @@ In another process (simulator_process)
     with simulator_process("tiny") as remote:             # python -m freellm_cli.simulator, own process
         remote.base_url("groq"); remote.fail("overloaded"); remote.counts["requests"]; remote.seen[0]["key"]
         remote.key("k1", limits=[["rpm", 10]], state="bad", account="acme")
+        remote.pot("account", "acme", limits=[["rpm", 20]]); remote.pot("address", limits=[["rpm", 60]])
 """
 
 from __future__ import annotations
@@ -150,6 +151,10 @@ class Remote:
     def key(self, text: str, **options: Any) -> None:
         """`account="acme"`, `state="bad"`, `limits=[["rpm", 10], ["rpd", 250]]`."""
         self._call("POST", "key", {"text": text, **options})
+
+    def pot(self, scope: str, name: str | None = None, **options: Any) -> None:
+        """`remote.pot("account", "acme", limits=[["rpm", 10], ["rpd", 50, "small-*"]])`."""
+        self._call("POST", "pot", {"scope": scope, "name": name, **options})
 
     def model(self, name: str, **options: Any) -> None:
         """`provider="groq"`, `state="missing"`, `context=8000`."""
