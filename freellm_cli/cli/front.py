@@ -18,10 +18,11 @@ from freellm_cli.core import errors
 def run(argv: list[str]) -> int:
     """Runs one command line; returns the exit code. Never raises, never shows a traceback."""
     face = Face(os.environ, sys.stdin, sys.stdout, sys.stderr)
-    return guarded(lambda: _dispatch(argv, face), face)
+    return guarded(lambda: dispatch(argv, face), face)
 
 
-def _dispatch(argv: list[str], face: Face) -> int:
+def dispatch(argv: list[str], face: Face) -> int:
+    """Runs one command line with these streams. Raises FreellmError and what `guarded` handles."""
     if "chat" in argv[:6]:
         from freellm_cli.cli import quick_parse
 

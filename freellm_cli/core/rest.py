@@ -18,6 +18,8 @@ AFTER_RESET_S = 2.0
 # Hints that turned out false this often in a row are stretched.
 PATIENCE_WITH_HINTS = 2
 CONFIRM_KEY_AFTER_S = 60.0
+# A gateway's 5xx page is often gone with the next request; a 403 or a challenge at the edge stays.
+GATEWAY_PAGE_S = (2.0, 300.0)
 
 # First rest, longest rest in seconds; doubled in between.
 _MINUTE_BY_WINDOW = {"second": (1.5, 60.0), "concurrent": (5.0, 60.0)}
@@ -129,6 +131,8 @@ def _bounds(verdict: Verdict) -> tuple[float, float]:
         return _MINUTE_BY_PROVIDER[verdict.provider]
     if kind == "quota_exhausted_day" and window in _LIMITED_BY_WINDOW:
         return _LIMITED_BY_WINDOW[window]
+    if kind == "html_error_page" and verdict.status >= 500:
+        return GATEWAY_PAGE_S
     if kind == "auth_forbidden" and verdict.scope == "model":
         return DAY_S, LONGEST_S
     return _BY_KIND.get(kind, (20.0, 300.0))

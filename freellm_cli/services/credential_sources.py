@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from freellm_cli.core.credentials import Credential, keyless_credential
 
 if TYPE_CHECKING:
+    from freellm_cli.core.settings import ProviderSettings
     from freellm_cli.services.runtime import Runtime
 
 
@@ -24,9 +25,7 @@ def all_credentials(runtime: Runtime) -> tuple[Credential, ...]:
             provider = runtime.catalog.provider(name)
             if provider.auth == "none" or provider.local:
                 found.append(keyless_credential(name))
-    return tuple(
-        item if settings.provider(item.provider).enabled else _switched_off(item) for item in found
-    )
+    return tuple(_as_settings_say(item, settings.provider(item.provider)) for item in found)
 
 
 def _from_environment(runtime: Runtime, stored: tuple[Credential, ...]) -> tuple[Credential, ...]:
@@ -42,6 +41,10 @@ def _from_environment(runtime: Runtime, stored: tuple[Credential, ...]) -> tuple
     return found.credentials
 
 
-def _switched_off(item: Credential) -> Credential:
+def _as_settings_say(item: Credential, settings: ProviderSettings) -> Credential:
+    if settings.account_id and "account_id" not in item.extra:
+        item = item._replace(extra={**item.extra, "account_id": settings.account_id})
+    if settings.enabled:
+        return item
     reason = f"providers.{item.provider}.enabled is false"
     return item._replace(enabled=False, disabled_reason=reason)

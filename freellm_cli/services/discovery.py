@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from freellm_cli.core.catalog import ModelSpec, ProviderSpec
+from freellm_cli.core.catalog import ModelSpec, ProviderSpec, filled_in
 from freellm_cli.core.credentials import Credential
 from freellm_cli.core.errors import FreellmError, TransportFault, UpstreamError
 from freellm_cli.core.http import Timeouts
 from freellm_cli.core.verdicts import classify
 from freellm_cli.providers.base import AnswerFault
-from freellm_cli.services.pool import filled
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
@@ -45,13 +44,14 @@ def refresh(runtime: Runtime, providers: list[str]) -> tuple[Refreshed, ...]:
 def fetch_models(runtime: Runtime, provider: ProviderSpec) -> tuple[ModelSpec, ...]:
     """The provider's list, all pages. Raises UpstreamError or TransportFault."""
     credential = _credential_for(runtime, provider)
+    provider = filled_in(provider, credential.extra if credential else {})
     dialect = runtime.dialect(provider)
     models: list[ModelSpec] = []
     page = ""
     for _ in range(MAX_PAGES):
         request = dialect.list_models(
             provider,
-            filled(provider.base_url, dict(credential.extra) if credential else {}),
+            provider.base_url.rstrip("/"),
             credential.secret if credential else None,
             page=page,
         )

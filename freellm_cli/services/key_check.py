@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from freellm_cli.core.catalog import filled_in
 from freellm_cli.core.credentials import Credential
 from freellm_cli.core.errors import TransportFault
 from freellm_cli.core.http import HttpRequest, Timeouts
 from freellm_cli.core.secret import Secret
 from freellm_cli.core.verdicts import classify
-from freellm_cli.services.pool import filled
 
 if TYPE_CHECKING:
     from freellm_cli.core.catalog import ProviderSpec
@@ -33,9 +33,8 @@ def check_key(
     """Asks the provider's cheapest authenticated endpoint. Never raises for a provider's answer."""
     if provider.status == "closed" and not runtime.settings.provider(provider.id).base_url:
         return KeyCheck("unknown", f"{provider.title} has closed; nothing was sent")
-    request = runtime.dialect(provider).check_key(
-        provider, filled(provider.base_url, extra), secret
-    )
+    filled = filled_in(provider, extra)
+    request = runtime.dialect(provider).check_key(filled, filled.base_url.rstrip("/"), secret)
     if request is None:
         return KeyCheck(
             "unknown", f"{provider.title} has no free way to check a key: the first call will tell"

@@ -8,7 +8,7 @@ from freellm_cli.core import errors
 from freellm_cli.core.http import Headers
 from freellm_cli.core.verdicts import Verdict
 from freellm_cli.services.learning import learned_limits, rest
-from freellm_cli.services.pool import Excluded, Plan, PoolTarget
+from freellm_cli.services.pool import NOT_FREE, Excluded, Plan, PoolTarget
 from freellm_cli.services.spell import spell_seconds
 
 if TYPE_CHECKING:
@@ -75,6 +75,12 @@ def _nothing_fits(asked: str, excluded: list[Excluded]) -> errors.FreellmError:
         return errors.RequestRefused(
             f"no model of {asked} can take this request ({reasons})",
             hint="see `freellm models --vision` or `--tools`",
+        )
+    if any(item.reason == NOT_FREE for item in excluded):
+        return errors.NoCredential(
+            f"{asked} has no free tier ({reasons})",
+            hint="another model: `freellm models --recommended`; if your key is a paid one, "
+            "set providers.NAME.catalog_limits = false",
         )
     return errors.NoCredential(
         f"nothing can ask {asked} now ({reasons})", hint="see `freellm keys list`"

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from freellm_cli.core.catalog import ModelSpec, ProviderSpec
+from freellm_cli.core.catalog import ModelSpec, ProviderSpec, filled_in, merged_quirks
 from freellm_cli.core.chat import Target
 from freellm_cli.core.credentials import Credential
 from freellm_cli.core.http import Timeouts
@@ -18,6 +17,9 @@ from freellm_cli.core.routing import Book, Route, resolve
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
+
+
+NOT_FREE = "is not in the free tier (its limit is 0)"
 
 
 class PoolTarget(NamedTuple):
@@ -108,7 +110,11 @@ class Pool:
                 why = credential.disabled_reason or "disabled"
                 excluded.append(Excluded(f"{credential.id}/{model.id}", why))
                 continue
-            targets.append(self._target(credential, model, provider, step, needs))
+            target = self._target(credential, model, provider, step, needs)
+            if any(limit.amount == 0 for limit in target.candidate.limits):
+                excluded.append(Excluded(target.candidate.key, NOT_FREE))
+                continue
+            targets.append(target)
 
     def _limits(
         self, provider: ProviderSpec, model: ModelSpec, credential: Credential, account: str
@@ -141,7 +147,8 @@ class Pool:
     ) -> PoolTarget:
         settings = self._runtime.settings.provider(provider.id)
         account = credential.account or credential.id
-        quirks: dict[str, Any] = {**provider.quirks, **model.quirks, **settings.quirks}
+        provider = filled_in(provider, credential.extra)
+        quirks: dict[str, Any] = {**merged_quirks(provider, model), **settings.quirks}
         if settings.headers:
             quirks["headers"] = {**quirks.get("headers", {}), **settings.headers}
         candidate = Candidate(
@@ -164,23 +171,15 @@ class Pool:
                 provider=provider.id,
                 model_id=model.id,
                 name=str(quirks.get("wire_name") or model.name),
-                base_url=filled(provider.base_url, dict(credential.extra)),
+                base_url=provider.base_url.rstrip("/"),
                 quirks=quirks,
                 capabilities=model.capabilities,
                 max_output=model.max_output,
                 options=dict(credential.extra),
             ),
-            timeouts=self._runtime.settings.timeouts_for(provider.id),
+            timeouts=self._runtime.settings.timeouts_for(provider.id, provider.timeouts),
             counted_tokens=needs.counted_tokens(str(quirks.get("tokens_counted", "total"))),
         )
-
-
-def filled(base_url: str, extra: Mapping[str, str]) -> str:
-    """A provider's address, with what a credential fills in: {ACCOUNT_ID}."""
-    base = base_url.rstrip("/")
-    for name, value in extra.items():
-        base = base.replace("{" + name.upper() + "}", value)
-    return base
 
 
 def rest_keys(credential: Credential, model: ModelSpec, account: str) -> tuple[str, ...]:

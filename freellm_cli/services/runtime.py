@@ -54,6 +54,7 @@ class Runtime:
         self._overrides = dict(overrides or {})
         self._transport = transport
         self._settings: Settings | None = None
+        self._packaged: Catalog | None = None
         self._catalog: Catalog | None = None
         self._live_catalog: Catalog | None = None
         self._ledger: Ledger | None = None
@@ -71,7 +72,11 @@ class Runtime:
             from freellm_cli.services.settings_source import load_settings
 
             self._settings, warnings = load_settings(
-                self.paths, self.env, self._overrides, self.clock
+                self.paths,
+                self.env,
+                self._overrides,
+                self.clock,
+                self._packaged_catalog().provider_ids(),
             )
             for warning in warnings:
                 self.notice(str(warning))
@@ -101,8 +106,11 @@ class Runtime:
     @property
     def redactor(self) -> Redactor:
         if self._redactor is None:
-            secrets = [item.secret for item in self.credentials() if item.secret is not None]
-            self._redactor = Redactor(secrets)
+            secrets = [item.secret for item in self.credentials()]
+            settings = self.settings
+            secrets += [settings.provider(name).client_secret for name in settings.providers]
+            known = (*secrets, settings.serve.token)
+            self._redactor = Redactor(secret for secret in known if secret is not None)
         return self._redactor
 
     # what is known of the world
@@ -113,10 +121,16 @@ class Runtime:
         `catalog_with_discovered`.
         """
         if self._catalog is None:
+            tables = self.settings.provider_tables()
+            self._catalog = self._packaged_catalog().with_custom_providers(tables)
+        return self._catalog
+
+    def _packaged_catalog(self) -> Catalog:
+        if self._packaged is None:
             from freellm_cli.providers.registry import load_catalog
 
-            self._catalog = load_catalog().with_custom_providers(self.settings.provider_tables())
-        return self._catalog
+            self._packaged = load_catalog()
+        return self._packaged
 
     def catalog_with_discovered(self) -> Catalog:
         """The catalog with every cached list merged over it."""

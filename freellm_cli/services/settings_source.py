@@ -16,8 +16,19 @@ if TYPE_CHECKING:
 
 
 def load_settings(
-    paths: Paths, env: Mapping[str, str], overrides: Mapping[str, object], clock: Clock
+    paths: Paths,
+    env: Mapping[str, str],
+    overrides: Mapping[str, object],
+    clock: Clock,
+    known_providers: tuple[str, ...],
 ) -> tuple[Settings, tuple[SettingWarning, ...]]:
     """Raises ConfigError naming file, line and key, or StoreError."""
     file = ConfigFile(config_file(paths), clock)
-    return Settings.load(file.table(), env, overrides, file=file.path, locate=file.locate)
+    return Settings.load(
+        file.table(),
+        env,
+        overrides,
+        file=file.path,
+        locate=file.locate,
+        known_providers=known_providers,
+    )

@@ -1,0 +1,251 @@
+"""The attempt loop against a strict upstream: as long as any credential can answer, the caller gets an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from freellm_cli.core.errors import (
+    AllLimited,
+    ContentFiltered,
+    ContextTooLong,
+    CredentialRefused,
+    FreellmError,
+    NoCredential,
+    RequestRefused,
+    UnknownName,
+    UpstreamError,
+)
+from freellm_cli.simulator.server import Simulator
+from tests.support.household import FLASH, Household, targets
+
+GROQ = "groq/openai/gpt-oss-120b"
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    with Simulator("generous", tokens_per_s=0, first_token_s=0) as running:
+        yield running
+
+
+@pytest.fixture
+def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
+    household = Household(tmp_path, sim)
+    yield household
+    household.forget()
+
+
+def test_a_question_is_answered_and_settled(home: Household, sim: Simulator) -> None:
+    home.keys("gemini", "k1")
+    answer = home.ask("why?")
+    assert "why?" in answer.completion().text
+    assert targets(answer) == [("gemini-1", "ok")]
+    used = home.runtime.ledger.usage(home_limits(home))
+    assert {usage.used for usage in used if usage.limit.unit == "requests"} == {1}
+    assert all(usage.open == 0 for usage in used)
+
+
+def home_limits(home: Household) -> list[object]:
+    from freellm_cli.core.needs import Needs
+    from freellm_cli.services.pool import Pool
+
+    plan = Pool(home.runtime).plan(FLASH, Needs(10, 10))
+    return [limit for item in plan.targets for limit in item.candidate.limits]
+
+
+@pytest.mark.parametrize("fault", ["bad_key", "suspended", "out_of_credit"])
+def test_one_bad_key_never_shows(home: Household, sim: Simulator, fault: str) -> None:
+    home.keys("gemini", "broken", "good")
+    sim.fail(fault, key="broken", times=None)
+    for _ in range(3):
+        answer = home.ask()
+        assert answer.completion().text
+        assert answer.answerer.credential == "gemini-2"
+    assert len([seen for seen in sim.seen if seen.key == "broken"]) <= 2, "it is not asked for ever"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "server_error",
+        "bad_gateway",
+        "overloaded",
+        "rate_minute",
+        "rate_day",
+        "html_502",
+        "error_in_200",
+        "blank_answer",
+        "empty_body",
+        "not_json",
+        "cut_before_headers",
+        "reset_before_headers",
+        "cut_after_headers",
+        "first_event_error",
+    ],
+)
+@pytest.mark.parametrize("model", [FLASH, GROQ])
+def test_another_credential_answers_whatever_goes_wrong_before_the_first_word(
+    home: Household, sim: Simulator, fault: str, model: str
+) -> None:
+    provider = model.split("/")[0]
+    home.keys(provider, "first", "second").config('rotation = "sequential"')
+    sim.fail(fault, times=1)
+    answer = home.ask(model=model, timeout_s=20)
+    assert answer.completion().text
+    assert answer.answerer.attempts == 2
+
+
+@pytest.mark.parametrize(
+    "fault", ["cut_midstream", "truncated_json", "error_after", "cut_mid_utf8"]
+)
+def test_a_whole_answer_survives_a_cut_in_its_middle(
+    home: Household, sim: Simulator, fault: str
+) -> None:
+    home.keys("groq", "k1", "k2")
+    sim.fail(fault, times=1)
+    answer = home.ask(model=GROQ, whole=True)
+    assert answer.completion().finish == "stop"
+    assert answer.answerer.attempts == 2
+
+
+def test_a_stream_that_breaks_after_the_first_word_ends_with_an_error(
+    home: Household, sim: Simulator
+) -> None:
+    home.keys("groq", "k1", "k2")
+    sim.fail("cut_midstream", times=1)
+    answer = home.ask(model=GROQ)
+    with pytest.raises(UpstreamError, match="broke off"):
+        list(answer.deltas())
+    assert answer.answerer.attempts == 1
+
+
+def test_an_alias_falls_back_to_its_next_model(home: Household, sim: Simulator) -> None:
+    home.keys("gemini", "k1").keys("groq", "k2")
+    home.config(f'[aliases]\nsmart = ["{FLASH}", "{GROQ}"]')
+    sim.fail("no_model", provider="gemini", times=None)
+    answer = home.ask(model="smart")
+    assert answer.answerer.model_id == GROQ
+
+
+def test_a_local_host_that_stays_silent_gives_way_to_the_next(
+    home: Household, sim: Simulator
+) -> None:
+    home.keys("gemini", "k1").provider("localai")
+    home.config(f'[aliases]\nhome = ["localai/llama", "{FLASH}"]\n[timeouts]\nfirst_token = 0.2')
+    sim.fail("stall_before_first_token", provider="localai", times=None)
+    answer = home.ask(model="home", timeout_s=20)
+    assert answer.completion().text
+    assert answer.answerer.model_id == FLASH
+
+
+def test_a_closed_service_is_answered_by_its_family_elsewhere_and_says_so(
+    home: Household, sim: Simulator
+) -> None:
+    home.keys("nvidia_nim", "nvapi-1")
+    answer = home.ask(model="iflow/kimi-k2")
+    assert answer.answerer.model_id.startswith("nvidia_nim/")
+    assert "iFlow closed on 2026-04-17" in answer.notices[0]
+
+
+def test_a_field_the_host_does_not_know_is_dropped_and_the_same_key_asked_again(
+    home: Household, sim: Simulator
+) -> None:
+    home.keys("mistral", "k1")
+    sim.fail(
+        "status",
+        status=422,
+        body={"object": "error", "message": {"detail": [{"type": "extra_forbidden", "loc": ["body", "seed_x"]}]}},
+        times=1,
+    )  # fmt: skip
+    answer = home.ask(model="mistral/mistral-small-latest", params={"seed_x": 1})
+    assert answer.completion().text
+    assert targets(answer) == [("mistral-1", "bad_request"), ("mistral-1", "ok")]
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "exit_code"),
+    [
+        ("bad_key", CredentialRefused, 4),
+        ("suspended", CredentialRefused, 4),
+        ("rate_minute", AllLimited, 5),
+        ("rate_day", AllLimited, 5),
+        ("too_long", ContextTooLong, 7),
+        ("bad_request", RequestRefused, 7),
+        ("html_502", UpstreamError, 6),
+        ("no_model", UnknownName, 2),
+    ],
+)
+def test_when_nobody_can_answer_the_error_says_what_it_was(
+    home: Household, sim: Simulator, fault: str, error: type[FreellmError], exit_code: int
+) -> None:
+    home.keys("groq", "k1")
+    sim.fail(fault, times=None)
+    with pytest.raises(error) as caught:
+        home.ask(model=GROQ, timeout_s=1.5)
+    assert caught.value.exit_code == exit_code
+    assert "k1" not in caught.value.message
+
+
+def test_a_filtered_prompt_is_tried_at_one_other_provider_at_most(
+    home: Household, sim: Simulator
+) -> None:
+    home.keys("openrouter", "k1").keys("groq", "k2").keys("mistral", "k3")
+    home.config(
+        '[aliases]\nall = ["openrouter/openai/gpt-oss-20b:free", "groq/openai/gpt-oss-20b", '
+        '"mistral/mistral-small-latest"]'
+    )
+    sim.fail("filtered", times=None)
+    with pytest.raises(ContentFiltered):
+        home.ask(model="all", timeout_s=5)
+    assert len(sim.seen) == 2
+
+
+def test_no_key_at_all_is_said_before_anything_is_sent(home: Household, sim: Simulator) -> None:
+    with pytest.raises(NoCredential, match="freellm keys add groq"):
+        home.ask(model=GROQ)
+    assert not sim.seen
+
+
+def test_a_prompt_too_long_for_every_model_is_refused_unsent(
+    home: Household, sim: Simulator
+) -> None:
+    home.keys("groq", "k1")
+    with pytest.raises(ContextTooLong) as caught:
+        home.ask("word " * 200_000, model=GROQ)
+    assert caught.value.exit_code == 7
+    assert not sim.seen
+
+
+def test_limits_are_kept_before_the_upstream_has_to_refuse(home: Household, sim: Simulator) -> None:
+    home.keys("groq", "k1", "k2").limits("groq", requests_per_minute=2)
+    sim.each_key().rpm(2)
+    for _ in range(4):
+        assert home.ask(model=GROQ).completion().text
+    with pytest.raises(AllLimited) as caught:
+        home.ask(model=GROQ, timeout_s=0.5)
+    assert 50 < (caught.value.retry_after_s or 0) <= 61
+    assert sim.counts.refused == 0
+
+
+def test_a_caller_that_leaves_closes_upstream_and_gives_the_lease_back(
+    home: Household, sim: Simulator
+) -> None:
+    home.keys("groq", "k1")
+    sim.fail("stall_midstream", times=1)
+    answer = home.ask(model=GROQ)
+    stream = answer.deltas()
+    next(stream)
+    answer.close()
+    assert home.runtime.ledger.open_leases() == []
+    assert sim.wait_for(lambda counts: counts.aborted >= 1)
+
+
+def test_the_story_is_remembered_without_the_words(home: Household, sim: Simulator) -> None:
+    home.keys("gemini", "broken", "good").config('rotation = "sequential"')
+    sim.fail("bad_key", key="broken", times=None)
+    home.ask("a secret question").completion()
+    trace = home.runtime.ledger.requests(1)[0]
+    assert [item["outcome"] for item in trace["attempts"]] == ["auth_invalid", "ok"]
+    assert "secret question" not in str(trace)
