@@ -8,8 +8,9 @@ import pytest
 
 from freellm_cli.core.errors import ConfigError, TransportFault
 from freellm_cli.core.secret import Secret
+from freellm_cli.transport.pool import Connection
 from tests.support.http_client import KEY, Client
-from tests.support.raw_server import PATIENCE, Peer, RawServer, answer
+from tests.support.raw_server import PATIENCE, Peer, RawServer
 
 
 def test_a_request_goes_out_and_its_answer_comes_back(client: Client) -> None:
@@ -24,18 +25,28 @@ def test_a_request_goes_out_and_its_answer_comes_back(client: Client) -> None:
     assert sent.endswith(b'\r\n\r\n{"q":1}')
 
 
+class Recording(socket.socket):
+    """A kept connection that remembers what was written at once."""
+
+    writes: list[bytes]
+
+    def sendall(self, data: bytes, flags: int = 0) -> None:  # type: ignore[override]
+        self.writes.append(bytes(data))
+        super().sendall(data, flags)
+
+
 def test_head_and_body_leave_in_one_write(client: Client) -> None:
     body = b"x" * 30_000
-    first = []
-
-    def one_receive(peer: Peer) -> None:
-        first.append(peer.sock.recv(100_000))
-        peer.send(answer())
-
-    with RawServer(one_receive) as server:
+    with RawServer(Peer.answer) as server:
+        sock = Recording()
+        sock.writes = []
+        sock.connect(("127.0.0.1", server.port))
+        place = ("http", "127.0.0.1", str(server.port), "")
+        client.transport._pool.give(Connection(sock, place))
         assert client.read(server.url, body=body) == b"ok"
         client.close()
-    assert first[0].endswith(b"\r\n\r\n" + body)
+    assert len(sock.writes) == 1
+    assert sock.writes[0].endswith(b"\r\n\r\n" + body)
 
 
 def test_a_large_body_arrives_whole(client: Client) -> None:

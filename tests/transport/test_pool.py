@@ -222,6 +222,29 @@ def test_nothing_is_asked_again_once_the_server_has_spoken(client: Client, said:
     assert server.connections == 1
 
 
+class BreakingAfterOneByte(socket.socket):
+    spoke = False
+
+    def recv_into(self, buffer: memoryview, *_: int) -> int:  # type: ignore[override]
+        if self.spoke:
+            raise ConnectionResetError
+        self.spoke = True
+        buffer[:1] = b"H"
+        return 1
+
+
+def test_a_reset_after_the_first_byte_is_not_asked_again(client: Client) -> None:
+    with RawServer(Peer.until_closed) as server:
+        sock = BreakingAfterOneByte()
+        sock.connect(("127.0.0.1", server.port))
+        place = ("http", "127.0.0.1", str(server.port), "")
+        client.transport._pool.give(Connection(sock, place))
+        with pytest.raises(TransportFault) as caught:
+            client.read(server.url, timeouts=HASTY)
+    assert caught.value.fault == "reset"
+    assert server.requests == []
+
+
 def test_a_timeout_on_a_kept_connection_is_not_asked_again(client: Client) -> None:
     def falls_silent(peer: Peer) -> None:
         peer.answer()
