@@ -257,7 +257,8 @@ def _prose_seconds(text: str) -> float | None:
     if match:
         return parse_duration(match[1])
     match = re.search(
-        r"retry[-_ ]?after['\"]?\s*[:= ]\s*['\"]?(\d{1,12}(?:\.\d{1,12})?)(?![\w.:%-])", text
+        r"retry[-_ ]?after(?:['\"]?\s*[:=]\s*['\"]?|\s+)(\d{1,12}(?:\.\d{1,12})?)(?![\w.:%-]|\s+[a-z])",
+        text,
     )
     if match:
         return parse_number(match[1])

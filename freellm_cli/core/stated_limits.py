@@ -79,7 +79,8 @@ _WINDOWS = (
 class LearnedLimit(NamedTuple):
     """An amount that a refusal states.
 
-    `subject`: the model it counts for, None when the answer names none. `unit`: "requests", "tokens" or
+    `subject`: the model it counts for, None when the answer names none (then the verdict's scope tells
+    whether the model asked is meant). `unit`: "requests", "tokens" or
     "concurrent". `window`: "second", "minute", "hour", "day", "week", "month", or seconds as "300s".
     `dimension`: the provider's own name of the counter, or "".
     """
@@ -159,14 +160,30 @@ def stated_limits(body: ErrorBody, window: str | None) -> tuple[LearnedLimit, ..
     """Every limit whose amount the refusal names; `window`: what `classify` found spent."""
     found: list[LearnedLimit] = []
     _google_violations(body, found)
+    _openrouter_headers(body, window, found)
     if not found and mentions(body.text, ("limit", "exceed", "quota", "max", "allow")):
         text = offer_cut(body.text)
-        for reader in (_prose_counter, _prose_of_per, _prose_amount_per, _prose_trial):
+        for reader in (
+            _prose_counter,
+            _prose_of_per,
+            _prose_limit_colon,
+            _prose_amount_per,
+            _prose_trial,
+        ):
             if not found:
                 reader(text, found)
-    if not found:
-        _openrouter_headers(body, window, found)
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(_as_spelled(limit, body) for limit in found))
+
+
+def _as_spelled(limit: LearnedLimit, body: ErrorBody) -> LearnedLimit:
+    """Names in their own case again: the texts are searched in lower case."""
+    subject = limit.subject and _spelled(limit.subject, body.message)
+    return limit._replace(subject=subject, dimension=_spelled(limit.dimension, body.message))
+
+
+def _spelled(word: str, message: str) -> str:
+    place = message.lower().find(word)
+    return message[place : place + len(word)] if place >= 0 else word
 
 
 def _google_violations(body: ErrorBody, found: list[LearnedLimit]) -> None:
@@ -190,7 +207,8 @@ def _google_violations(body: ErrorBody, found: list[LearnedLimit]) -> None:
         window = window_in_ids(frozenset((quota_id.lower(),)))
         if amount.isdigit() and len(amount) < 15 and window:
             unit = "tokens" if "token" in quota_id.lower() else "requests"
-            subject = str(group.get("model") or model) or None
+            # The prose comes first in the body, so a relay that cuts it off spares that name.
+            subject = model or str(group.get("model", "")) or None
             found.append(LearnedLimit(subject, unit, window, int(amount), quota_id))
 
 
@@ -225,12 +243,23 @@ def _prose_of_per(text: str, found: list[LearnedLimit]) -> None:
         found.append(LearnedLimit(None, unit, window, _amount(match[1]), match[3]))
 
 
+def _prose_limit_colon(text: str, found: list[LearnedLimit]) -> None:
+    """Older OpenAI: "on requests per min. Limit: 3 / min." """
+    match = re.search(r"\blimit: ([\d,]{1,20}) ?/ ?(min(?:ute)?|day)\b", text)
+    if match:
+        subject = re.search(r"limit reached for ([\w./:@-]+) in organi", text)
+        unit = "tokens" if "tokens per" in text else "requests"
+        found.append(
+            LearnedLimit(subject[1] if subject else None, unit, _word(match[2]), _amount(match[1]))
+        )
+
+
 def _prose_amount_per(text: str, found: list[LearnedLimit]) -> None:
     """Anthropic: "rate limit of 50,000 input tokens per minute"; "max 20 requests per minute"."""
     if not mentions(text, ("token", "request", "call", "message", "quer")):
         return
     match = re.search(
-        r"(?:limit|limited to|max(?:imum)?|exceed\w*|allows?|quota)\D{0,40}?\b([\d,]{1,20}) "
+        r"(?:limit|limited to|max(?:imum)?|exceed\w*|allows?|quota|\) of)\D{0,40}?\b([\d,]{1,20}) "
         r"((?:input |output )?tokens?|requests?|calls?|messages?|queries) ?(?:per|/|every|a|an) ?"
         r"(minute|min|day|hour|second|month|week)\b",
         text,
@@ -255,7 +284,8 @@ def _openrouter_headers(body: ErrorBody, window: str | None, found: list[Learned
         if key == "x-ratelimit-limit" and str(value).isdigit() and len(str(value)) < 12 and window:
             match = re.search(r"rate limit exceeded: ([\w/.:-]+)", body.text)
             name = match[1].rstrip(".") if match else ""
-            model = re.match(r"limit_r[pt][md]/(.+)", name)
+            # The name behind "limit_rpm/" is an endpoint's; the model's own stands in the sentence.
+            model = re.search(r"high demand for (\S+) on openrouter", body.text)
             subject = model[1] if model else None
             found.append(LearnedLimit(subject, "requests", window, int(value), name))
 
@@ -278,7 +308,7 @@ def stated_account(body: ErrorBody) -> str | None:
         return None
     match = re.search(
         r"\b(org[-_]\w{4,}|proj_\w{4,})|project_number:(\d{1,15})|projects/([\w-]{4,})"
-        r"|in project (\d{6,})|for account '([\w-]+)'|\borganization ([0-9a-f-]{36})",
+        r"|in project (\d{6,})|for account '([\w-]+)'|\borganization \(?([0-9a-f-]{36})",
         source,
     )
     return next((group for group in match.groups() if group), None) if match else None

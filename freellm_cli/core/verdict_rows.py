@@ -196,7 +196,8 @@ CONTEXT_ROWS = (
     ),
 )
 
-_NAMED = r"(?:(?!\. )[^\n]){0,160}?"
+# The rest of a sentence that does not turn to something the model lacks.
+_NAMED = r"(?:(?!\. |field|param|argument|property|tool|function|feature)[^\n]){0,160}?"
 MODEL_ROWS = (
     row(
         "data-policy", MODEL_NOT_FOUND, KEY,

@@ -153,7 +153,10 @@ def _judge(provider: str, status: int, headers: dict[str, str], body: ErrorBody)
     from freellm_cli.core.redaction import mask_identities
 
     html = body.shape == "html" or (
-        body.shape == "text" and headers.get("content-type", "").lower().startswith("text/html")
+        # Plain words under this type are Express's way of sending a text.
+        body.shape == "text"
+        and "<" in body.source
+        and headers.get("content-type", "").lower().startswith("text/html")
     )
     named = row_search.statuses_named(status, body)
     row = row_search.html_row() if html else row_search.find_row(provider, named, body)
@@ -313,7 +316,7 @@ _FAULTS = {
     "empty": ("server_error", "request", "the answer is empty"),
     "cut": ("server_error", "request", "the answer broke off"),
     "malformed": ("server_error", "request", "the answer is malformed"),
-    "first_token_timeout": ("timeout", "provider", "no first token in time"),
+    "first_token_timeout": ("timeout", "model", "no first token in time"),
     "idle_timeout": ("timeout", "request", "the answer stalled"),
     "total_timeout": ("timeout", "request", "the answer took too long"),
 }
@@ -326,4 +329,11 @@ def transport_verdict(fault: str, *, provider: str = "") -> Verdict:
     a server_error of the provider.
     """
     kind, scope, message = _FAULTS.get(fault, ("server_error", "provider", fault))
-    return Verdict(kind, scope, message=message, reason=f"fault-{fault}", provider=provider)
+    return Verdict(
+        kind,
+        scope,
+        message=message,
+        reason=f"fault-{fault}",
+        provider=provider,
+        shared=scope == "model",
+    )
