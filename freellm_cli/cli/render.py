@@ -31,15 +31,21 @@ def render(face: Face, result: Result) -> int:
         face.note(notice)
     if face.json:
         face.print_json(result.data)
-    elif face.is_terminal(face.out) and face.env.get("TERM") != "dumb":
-        _render_rich(face, result.blocks)
     else:
-        for block in result.blocks:
-            face.print(_plain(block))
+        render_blocks(face, result.blocks)
     return result.exit_code
 
 
-def _render_rich(face: Face, blocks: tuple[Block, ...]) -> None:
+def render_blocks(face: Face, blocks: Sequence[Block]) -> None:
+    """Prints `blocks` for a person: rich on a terminal that can, else plain."""
+    if face.is_terminal(face.out) and face.env.get("TERM") != "dumb":
+        _render_rich(face, blocks)
+        return
+    for block in blocks:
+        face.print(_plain(block))
+
+
+def _render_rich(face: Face, blocks: Sequence[Block]) -> None:
     from rich.console import Console
 
     console = Console(
@@ -68,7 +74,11 @@ def _rich_table(block: Table) -> Any:
     from rich.table import Table as RichTable
 
     table = RichTable(
-        title=block.title or None, box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False
+        title=block.title or None,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        pad_edge=False,
+        show_edge=False,
     )
     for column in block.columns:
         table.add_column(column, overflow="fold")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freellm_cli.core.errors import UnknownName
 from freellm_cli.core.limits import COUNT_ONLY, Limit
@@ -10,44 +10,78 @@ from freellm_cli.core.needs import Needs
 from freellm_cli.services.pool import Pool, PoolTarget
 from freellm_cli.services.results import Block, Cell, Line, Result, Table
 from freellm_cli.services.spell import spell_seconds, spell_until, spell_window
+from freellm_cli.storage.ledger_reports import Usage
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
-    from freellm_cli.storage.ledger import Rest, Usage
+    from freellm_cli.storage.ledger import Rest
 
 _A_QUESTION = Needs(prompt_tokens=200, answer_tokens=200, capabilities=frozenset({"chat"}))
 
 
+class _Meter(NamedTuple):
+    """What is counted together: `model` is `provider/*` when that is more than one model."""
+
+    credentials: tuple[str, ...]
+    model: str
+    usages: tuple[Usage, ...]
+
+
 def show_limits(runtime: Runtime, provider: str = "") -> Result:
-    """Used, limit and reset of every credential × model that was asked lately or has a limit of its own,
-    and every rest. Raises UnknownName for a provider that is none.
+    """Used, limit and reset of everything that was asked lately or has a limit of the user's own, and every
+    rest. Raises UnknownName for a provider that is none.
     """
     if provider:
         runtime.catalog.provider(provider)
     targets = _targets(runtime, provider)
     now = runtime.clock.now()
-    wanted = {limit: None for item in targets for limit in _all_limits(runtime, item)}
-    usages = {usage.limit: usage for usage in runtime.ledger.usage(list(wanted))}
-    rests = [rest for rest in runtime.ledger.rests() if not provider or f"{provider}" in rest.key]
-    rows, data = [], []
-    for item in targets:
-        mine = [usages[limit] for limit in _all_limits(runtime, item) if limit in usages]
-        used = [usage for usage in mine if usage.used or _is_own(item, usage)]
-        if not used:
-            continue
-        data.append(_target_data(item, mine, now))
-        rows += _target_rows(item, used, now)
+    meters = [meter for meter in _meters(runtime, targets) if _is_worth_a_look(meter)]
+    rests = [rest for rest in runtime.ledger.rests() if not provider or provider in rest.key]
     table = Table(
         ("key", "model", "used", "limit", "window", "resets in", "source"),
-        tuple(rows),
+        tuple(row for meter in meters for row in _meter_rows(meter, now)),
         empty="nothing was used yet" if targets else "no key stored: run `freellm keys add gemini`",
     )
     blocks: list[Block] = [table]
     if rests:
         blocks.append(_rest_table(rests, now))
-    return Result(
-        {"targets": data, "rests": [_rest_data(rest, now) for rest in rests]}, tuple(blocks)
-    )
+    data = {
+        "targets": [_meter_data(meter, now) for meter in meters],
+        "rests": [_rest_data(rest, now) for rest in rests],
+    }
+    return Result(data, tuple(blocks))
+
+
+def _meters(runtime: Runtime, targets: list[PoolTarget]) -> list[_Meter]:
+    """Each meter once, in the order of the targets that it counts."""
+    limits: dict[str, dict[Limit, None]] = {}
+    users: dict[str, list[PoolTarget]] = {}
+    for item in targets:
+        for limit in item.candidate.limits:
+            if limit.amount != COUNT_ONLY:
+                limits.setdefault(limit.meter, {})[limit] = None
+                users.setdefault(limit.meter, []).append(item)
+    asked = [limit for group in limits.values() for limit in group]
+    usages = {usage.limit: usage for usage in runtime.ledger.usage(asked)}
+    return [
+        _Meter(
+            tuple(dict.fromkeys(item.credential.id for item in users[meter])),
+            _subject(meter, users[meter][0]),
+            tuple(usages[limit] for limit in group if limit in usages),
+        )
+        for meter, group in limits.items()
+    ]
+
+
+def _subject(meter: str, first: PoolTarget) -> str:
+    subject = meter.partition("|")[2]
+    if subject == "*" or subject.startswith("group:"):
+        return f"{first.provider.id}/{subject}"
+    return first.model.id
+
+
+def _is_worth_a_look(meter: _Meter) -> bool:
+    return any(usage.used or usage.limit.source == "set" for usage in meter.usages)
 
 
 def _targets(runtime: Runtime, provider: str) -> list[PoolTarget]:
@@ -74,24 +108,16 @@ def _targets(runtime: Runtime, provider: str) -> list[PoolTarget]:
     return found
 
 
-def _all_limits(runtime: Runtime, item: PoolTarget) -> list[Limit]:
-    return [limit for limit in item.candidate.limits if limit.amount != COUNT_ONLY]
-
-
-def _is_own(item: PoolTarget, usage: Usage) -> bool:
-    return usage.limit.source == "set"
-
-
-def _target_rows(item: PoolTarget, usages: list[Usage], now: float) -> list[tuple[str | Cell, ...]]:
+def _meter_rows(meter: _Meter, now: float) -> list[tuple[str | Cell, ...]]:
     rows: list[tuple[str | Cell, ...]] = []
-    for place, usage in enumerate(usages):
+    for place, usage in enumerate(meter.usages):
         share = usage.used / usage.limit.amount if usage.limit.amount else 1.0
         style = "bad" if share >= 1 else "warn" if share >= 0.8 else "good"
         resets = spell_seconds(usage.resets_at - now) if usage.resets_at else ""
         rows.append(
             (
-                Cell(item.credential.id, "strong") if not place else "",
-                item.model.id if not place else "",
+                Cell(", ".join(meter.credentials), "strong") if not place else "",
+                meter.model if not place else "",
                 Cell(f"{usage.used:,}", style),
                 f"{usage.limit.amount:,} {usage.limit.unit}",
                 spell_window(usage.limit.window),
@@ -102,10 +128,10 @@ def _target_rows(item: PoolTarget, usages: list[Usage], now: float) -> list[tupl
     return rows
 
 
-def _target_data(item: PoolTarget, usages: list[Usage], now: float) -> dict[str, Any]:
+def _meter_data(meter: _Meter, now: float) -> dict[str, Any]:
     return {
-        "credential": item.credential.id,
-        "model": item.model.id,
+        "credentials": list(meter.credentials),
+        "model": meter.model,
         "limits": [
             {
                 "unit": usage.limit.unit,
@@ -117,7 +143,7 @@ def _target_data(item: PoolTarget, usages: list[Usage], now: float) -> dict[str,
                 "counted_on": usage.limit.meter,
                 "source": usage.limit.source,
             }
-            for usage in usages
+            for usage in meter.usages
         ],
     }
 
