@@ -24,6 +24,7 @@ _COMPLAINTS = (
         r"(?:not supported|unsupported|unknown|not allowed|not permitted|not recognized)"
     ),
     r"[`'\"]([a-z_]+)[`'\"] (?:is|are) (?:not supported|unsupported)(?! model)",
+    r"[`'\"]([a-z_]+)[`'\"] is deprecated for this model",
     r"(?:does not|doesn't) support (?:the )?(?:parameters?|fields?|arguments?):? " + _NAME,
 )
 # Words that the patterns may catch and that are no fields.

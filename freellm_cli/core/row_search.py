@@ -50,10 +50,15 @@ def _candidates(provider: str, statuses: frozenset[int]) -> tuple[Row, ...]:
 
 
 def _whose(provider: str, found: Row, body: ErrorBody) -> Row:
-    """Behind OpenRouter an upstream may refuse OpenRouter's key, not ours: then the model is out."""
+    """Behind OpenRouter an upstream may refuse OpenRouter's key, not ours: then the model is out. And a
+    broken upstream is not a broken OpenRouter."""
     if provider != "openrouter" or found.scope not in ("key", "provider"):
         return found
-    if found.kind not in UPSTREAMS_OWN or not body.mentions(("provider returned error",)):
+    if not body.mentions(("provider returned error",)):
+        return found
+    if found.kind == "server_error":
+        return found._replace(scope="request")
+    if found.kind not in UPSTREAMS_OWN:
         return found
     if ("is_byok", True) in body.pairs:
         return found

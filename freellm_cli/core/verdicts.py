@@ -131,7 +131,7 @@ def _judge_success(
     content_type = headers.get("content-type", "").lower()
     if text[:1] not in ("{", "[", '"') and error_body.looks_like_html(text):
         return _judge(provider, status, headers, error_body.read_text(text))
-    whole = len(body) <= error_body.SCAN_BYTES
+    whole = not hasattr(body, "__len__") or len(body) <= error_body.SCAN_BYTES
     hidden = hidden_errors.find_hidden_error(text, whole=whole, content_type=content_type)
     if hidden is None:
         return accepted

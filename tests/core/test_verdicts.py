@@ -131,6 +131,7 @@ def test_a_short_hint_on_a_spent_day_is_not_believed(provider, body, believed):
         ("openai", 400, say("Unsupported value: 'temperature' does not support 0.7 with this model."),
          ("temperature",)),
         ("openai", 400, say("no", param="seed", code="unsupported_parameter"), ("seed",)),
+        ("anthropic", 400, say("`temperature` is deprecated for this model."), ("temperature",)),
         ("anthropic", 400, say("store: Extra inputs are not permitted"), ("store",)),
         ("fireworks", 400, say("Extra inputs are not permitted, field: 'top_a'"), ("top_a",)),
         ("nvidia_nim", 400, say("Validation: Unsupported parameter(s): `seed`"), ("seed",)),
