@@ -13,6 +13,7 @@
     │   ├── UpstreamTimeout   exit 6   HTTP 504
     │   ├── Overloaded        exit 6   HTTP 503
     │   └── TransportFault    exit 6   HTTP 502   no answer came at all: connect, reset, TLS, cut
+    ├── CallerGone            exit 130 HTTP 499   nobody waits for the answer any more
     └── RequestRefused        exit 7   HTTP 400   too long, filtered, bad parameter
         ├── ContextTooLong    exit 7   HTTP 400
         └── ContentFiltered   exit 7   HTTP 400
@@ -160,6 +161,13 @@ class TransportFault(UpstreamError):
         super().__init__(message, hint=hint)
         self.fault = fault
         self.sent = sent
+
+
+class CallerGone(FreellmError):
+    slug = "caller-gone"
+    exit_code = EXIT_INTERRUPTED
+    http_status = 499
+    code = "caller_gone"
 
 
 class RequestRefused(FreellmError):

@@ -13,7 +13,7 @@ from freellm_cli.core.http import Headers, HttpRequest, Timeouts
 from freellm_cli.core.verdicts import Verdict, classify, transport_verdict
 from freellm_cli.providers.base import AnswerFault, ChatReader, Dialect
 from freellm_cli.services.pool import PoolTarget
-from freellm_cli.transport.base import Response, Transport
+from freellm_cli.transport.base import Cancel, Response, Transport
 
 ERROR_BODY_LIMIT = 262_144
 
@@ -90,10 +90,16 @@ def attempt(
     timeouts: Timeouts,
     whole: bool,
     on_sent: Callable[[], None],
+    cancel: Cancel | None = None,
 ) -> Opened | Failed:
-    """Asks `target`. Raises RequestRefused when its dialect cannot express the request."""
+    """Asks `target`. Raises RequestRefused when its dialect cannot express the request.
+
+    `cancel` ends it at any moment, the reading of the answer that is returned included.
+    """
     call = dialect.chat(request, target.target, target.credential.secret, stream=True)
-    opened_or_failed = _send(call, target, request, dialect, transport, clock, timeouts, on_sent)
+    opened_or_failed = _send(
+        call, target, request, dialect, transport, clock, timeouts, on_sent, cancel
+    )
     if isinstance(opened_or_failed, Failed):
         return opened_or_failed
     opened = opened_or_failed
@@ -124,13 +130,16 @@ def _send(
     clock: Clock,
     timeouts: Timeouts,
     on_sent: Callable[[], None],
+    cancel: Cancel | None,
 ) -> Opened | Failed:
     try:
-        response = transport.send(call, timeouts, on_sent=on_sent)
+        response = transport.send(call, timeouts, on_sent=on_sent, cancel=cancel)
     except TransportFault as fault:
         verdict = transport_verdict(fault.fault)._replace(message=fault.message)
         return Failed(verdict, fault.sent, None, Headers([]), 0)
     answered_at = clock.now()
+    if cancel is not None:
+        cancel.attach(response.close)
     if response.status == 200:
         reader = dialect.reader(request, target.target, response.headers)
         return Opened(response, reader, target.provider.id, answered_at)

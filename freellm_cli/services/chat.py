@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from freellm_cli.core.chat import ChatRequest, Usage
-from freellm_cli.core.errors import RequestRefused, TransportFault
+from freellm_cli.core.errors import CallerGone, RequestRefused, TransportFault
 from freellm_cli.core.needs import needs_of
 from freellm_cli.core.retry import after_verdict, backoff_s
 from freellm_cli.core.tokens import estimate_request
@@ -15,6 +15,7 @@ from freellm_cli.services.attempt import Failed, Opened, attempt
 from freellm_cli.services.outcome import consequences, final_error
 from freellm_cli.services.pool import Excluded, Plan, Pool, PoolTarget
 from freellm_cli.storage.ledger import Lease
+from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
@@ -31,6 +32,8 @@ class CallOptions(NamedTuple):
     conversation: str = ""
     lane: str = "interactive"
     face: str = "chat"
+    cancel: Cancel | None = None
+    """Ends the call from another thread: the caller has hung up."""
 
 
 class ChatService:
@@ -84,6 +87,7 @@ class _Call:
     def run(self) -> Answer:
         try:
             while True:
+                self._check_caller()
                 self._reopen_if_empty()
                 lease = self._lease()
                 answer = self._ask(lease, self._open[lease.candidate.key])
@@ -92,6 +96,13 @@ class _Call:
         except BaseException as error:
             self._record(type(error).__name__)
             raise
+
+    def _check_caller(self) -> None:
+        if self._is_abandoned():
+            raise CallerGone("the caller has hung up")
+
+    def _is_abandoned(self) -> bool:
+        return self._options.cancel is not None and self._options.cancel.cancelled
 
     def _left(self) -> float:
         return self._ends - self._clock.monotonic()
@@ -120,9 +131,11 @@ class _Call:
             lane=self._options.lane,
             sticky=self._options.conversation or None,
             wait_policy=self._runtime.settings.wait,
+            abandoned=self._is_abandoned,
         )
         if isinstance(outcome, Lease):
             return outcome
+        self._check_caller()
         raise final_error(self._plan, self._verdicts, self._excluded, refused=outcome)
 
     def _ask(self, lease: Lease, target: PoolTarget) -> Answer | None:
@@ -149,6 +162,7 @@ class _Call:
                 ),
                 whole=self._options.whole,
                 on_sent=on_sent,
+                cancel=self._options.cancel,
             )
         except RequestRefused as refusal:
             ledger.release(lease)
@@ -161,6 +175,9 @@ class _Call:
             raise
         if isinstance(outcome, Opened):
             return self._answer(lease, target, outcome, begun)
+        if self._is_abandoned():
+            ledger.release(lease)
+            self._check_caller()
         self._failed(lease, target, outcome, begun)
         return None
 

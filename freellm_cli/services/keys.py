@@ -182,7 +182,7 @@ def list_keys(runtime: Runtime) -> Result:
     table = Table(
         ("id", "label", "key", "account", "source", "state"),
         tuple(rows),
-        empty="no key stored yet: run `freellm keys add gemini` (or `freellm setup`)",
+        empty="no key stored yet: run `freellm keys add gemini`",
     )
     return Result({"keys": data}, (table,))
 

@@ -72,12 +72,19 @@ def _window(target: PoolTarget, name: str, unit: str) -> Window | None:
     return None
 
 
+# Faults that say little of the whole provider until several of its targets have them.
+_BLIPS = frozenset(("server_error", "timeout", "html_error_page"))
+_TARGETS_THAT_MAKE_A_PROVIDER = 3
+
+
 def rest(runtime: Runtime, target: PoolTarget, verdict: Verdict, *, request_id: str) -> None:
     """Lets what the verdict names rest, for as long as it says or as experience grows."""
     key = rest_key(target, verdict)
     if not key:
         return
     ledger = runtime.ledger
+    if key.startswith("provider:") and _is_blip(runtime, target, verdict):
+        key = f"target:{target.candidate.key}"
     strikes = ledger.strikes(key) + 1
     decided = rest_for(
         verdict, now=runtime.clock.now(), strikes=strikes, jitter=runtime.rng.random()
@@ -88,6 +95,19 @@ def rest(runtime: Runtime, target: PoolTarget, verdict: Verdict, *, request_id: 
     if verdict.message:
         reason += f": {runtime.redactor.clean(verdict.message)[:160]}"
     ledger.rest(key, until=decided.until, reason=reason, kind=verdict.kind, request_id=request_id)
+
+
+def _is_blip(runtime: Runtime, target: PoolTarget, verdict: Verdict) -> bool:
+    """One target's 5xx, broken line or silence: the provider itself rests when more of them fail."""
+    if verdict.kind not in _BLIPS or (verdict.kind == "html_error_page" and verdict.status < 500):
+        return False
+    mine = f"/{target.provider.id}/"
+    failing = [
+        rest
+        for rest in runtime.ledger.rests()
+        if rest.key.startswith("target:") and mine in rest.key and rest.kind in _BLIPS
+    ]
+    return len(failing) < _TARGETS_THAT_MAKE_A_PROVIDER
 
 
 def rest_key(target: PoolTarget, verdict: Verdict) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from _thread import allocate_lock
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
@@ -26,6 +27,33 @@ class Response(Protocol):
         """Safe from any thread and twice. A body that was read to its end leaves the connection for reuse."""
 
 
+class Cancel:
+    """Ends a call from another thread, whatever it waits for. Once cancelled, always cancelled."""
+
+    __slots__ = ("_closer", "_lock", "cancelled")
+
+    def __init__(self) -> None:
+        self.cancelled = False
+        self._closer: Callable[[], None] | None = None
+        self._lock = allocate_lock()
+
+    def cancel(self) -> None:
+        """Safe from any thread and twice."""
+        with self._lock:
+            self.cancelled = True
+            closer, self._closer = self._closer, None
+        if closer is not None:
+            closer()
+
+    def attach(self, closer: Callable[[], None] | None) -> None:
+        """What ends the wait that now begins; None when it is over. Called at once if cancelled already."""
+        with self._lock:
+            self._closer = closer
+            late = self.cancelled
+        if late and closer is not None:
+            closer()
+
+
 class Transport(Protocol):
     def send(
         self,
@@ -33,12 +61,14 @@ class Transport(Protocol):
         timeouts: Timeouts,
         *,
         on_sent: Callable[[], None] | None = None,
+        cancel: Cancel | None = None,
     ) -> Response:
         """Sends and waits for the head of the answer.
 
         `on_sent` is called once, when a connection stands and just before the first byte goes out: from then
         on the provider may have counted the request. Redirects are not followed (fault "redirect" names
-        where to). Raises TransportFault; its `sent` tells whether `on_sent` was called.
+        where to). Raises TransportFault; its `sent` tells whether `on_sent` was called. `cancel` ends the
+        wait for the head (fault "reset"); from then on `Response.close` does.
         """
 
     def close(self) -> None:

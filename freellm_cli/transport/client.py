@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from freellm_cli.core.clock import Clock
 from freellm_cli.core.errors import TransportFault
 from freellm_cli.core.http import Headers, HttpRequest, Timeouts
+from freellm_cli.transport.base import Cancel
 from freellm_cli.transport.connect import Resolve
 from freellm_cli.transport.dial import Dialer, refused_by_proxy
 from freellm_cli.transport.exchange import Exchange
@@ -55,6 +56,7 @@ class HttpTransport:
         timeouts: Timeouts,
         *,
         on_sent: Callable[[], None] | None = None,
+        cancel: Cancel | None = None,
     ) -> Exchange:
         """See `transport.base.Transport.send`. Also raises ConfigError for a URL or header that cannot be
         sent. A kept connection that the server has closed is replaced once, when no byte had come back."""
@@ -65,11 +67,11 @@ class HttpTransport:
         call = Call(target.authority, timeouts, self._monotonic)
         kept = self._pool.take(place)
         if kept is not None:
-            answer = self._ask(kept, request, head, call, on_sent)
+            answer = self._ask(kept, request, head, call, on_sent, cancel)
             if answer is not None:
                 return self._accept(kept, answer, target, proxy, call)
         fresh = self._dialer.dial(target, proxy, place, call)
-        answer = self._ask(fresh, request, head, call, on_sent)
+        answer = self._ask(fresh, request, head, call, on_sent, cancel)
         assert answer is not None
         return self._accept(fresh, answer, target, proxy, call)
 
@@ -84,11 +86,14 @@ class HttpTransport:
         head: bytes,
         call: Call,
         on_sent: Callable[[], None] | None,
+        cancel: Cancel | None,
     ) -> Answer | None:
         """Sends, and reads the answer's head; None if a kept connection turned out to be closed."""
         wire = Wire(connection, call)
         answer = Answer(wire, call, request.method)
         try:
+            if cancel is not None:
+                cancel.attach(connection.shut)
             if not call.sent:
                 call.sent = True
                 if on_sent is not None:
@@ -98,12 +103,16 @@ class HttpTransport:
             answer.begin()
         except TransportFault as fault:
             connection.close()
-            if connection.used and not wire.heard and fault.fault in {"reset", "empty"}:
+            stale = connection.used and not wire.heard and fault.fault in {"reset", "empty"}
+            if stale and not (cancel and cancel.cancelled):
                 return None
             raise
         except BaseException:
             connection.close()
             raise
+        finally:
+            if cancel is not None:
+                cancel.attach(None)
         if refused:
             answer.will_close = True
         return answer

@@ -16,6 +16,7 @@ from types import TracebackType
 
 from freellm_cli.core.errors import TransportFault
 from freellm_cli.core.http import FAULTS, Headers, HttpRequest, Timeouts
+from freellm_cli.transport.base import Cancel
 
 Part = bytes | TransportFault | Callable[[], None]
 """A piece of a body, a fault in its middle, or something that happens between two pieces."""
@@ -107,6 +108,7 @@ class FakeTransport:
         timeouts: Timeouts,
         *,
         on_sent: Callable[[], None] | None = None,
+        cancel: Cancel | None = None,
     ) -> FakeResponse:
         with self._lock:
             self.requests.append(request)

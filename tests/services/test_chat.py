@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from freellm_cli.core.errors import (
     AllLimited,
+    CallerGone,
     ContentFiltered,
     ContextTooLong,
     CredentialRefused,
@@ -19,6 +21,7 @@ from freellm_cli.core.errors import (
     UpstreamError,
 )
 from freellm_cli.simulator.server import Simulator
+from freellm_cli.transport.base import Cancel
 from tests.support.household import FLASH, Household, targets
 
 GROQ = "groq/openai/gpt-oss-120b"
@@ -240,6 +243,33 @@ def test_a_caller_that_leaves_closes_upstream_and_gives_the_lease_back(
     answer.close()
     assert home.runtime.ledger.open_leases() == []
     assert sim.wait_for(lambda counts: counts.aborted >= 1)
+
+
+@pytest.mark.parametrize("fault", ["stall_before_headers", "stall_before_first_token"])
+def test_a_caller_that_hangs_up_while_waiting_closes_upstream_at_once(
+    home: Household, sim: Simulator, fault: str
+) -> None:
+    home.keys("groq", "k1", "k2")
+    sim.fail(fault, times=None)
+    cancel = Cancel()
+    outcome: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            home.ask(model=GROQ, cancel=cancel)
+        except BaseException as error:
+            outcome.append(error)
+
+    home.runtime.settings, home.runtime.catalog, home.runtime.ledger  # noqa: B018 - as a server does
+    thread = threading.Thread(target=ask)
+    thread.start()
+    assert sim.wait_for(lambda counts: counts.stalled == 1)
+    cancel.cancel()
+    thread.join(2)
+    assert [type(error) for error in outcome] == [CallerGone]
+    assert sim.wait_for(lambda counts: counts.aborted == 1)
+    assert home.runtime.ledger.open_leases() == []
+    assert home.runtime.ledger.rests() == [], "a hang-up says nothing about the target"
 
 
 def test_the_story_is_remembered_without_the_words(home: Household, sim: Simulator) -> None:
