@@ -21,8 +21,6 @@ SERVER_ERROR = "server_error"
 TIMEOUT = "timeout"
 MINUTE = "rate_limited_minute"
 DAY = "quota_exhausted_day"
-HTML = "html_error_page"
-OK = "ok"
 # Minute or longer, as the answer's window tells.
 RATE = "rate"
 
