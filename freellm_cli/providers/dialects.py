@@ -5,7 +5,7 @@ from __future__ import annotations
 from freellm_cli.core.errors import ConfigError
 from freellm_cli.providers.base import Dialect
 
-DIALECTS = ("openai", "google")
+DIALECTS = ("openai", "google", "code_assist")
 
 
 def make_dialect(name: str) -> Dialect:
@@ -18,6 +18,11 @@ def make_dialect(name: str) -> Dialect:
         from freellm_cli.providers.google import Google
 
         return Google()
+    if name == "code_assist":
+        from freellm_cli.providers.code_assist import CodeAssist
+
+        return CodeAssist()
     raise ConfigError(
-        f"no dialect is called {name!r}", hint=f"a provider's `dialect` is one of {', '.join(DIALECTS)}"
+        f"no dialect is called {name!r}",
+        hint=f"a provider's `dialect` is one of {', '.join(DIALECTS)}",
     )

@@ -1,0 +1,158 @@
+"""The files of logins, one each: `oauth/gemini_cli_1.json`, private, whole at every moment.
+
+A refresh holds the login's lock, reads the file anew, and puts the new tokens in place before anybody
+uses them; a process that is killed at any moment leaves the old tokens or the new.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+from freellm_cli.core.errors import StoreError, UnknownName, UsageError
+from freellm_cli.core.logins import PROVIDERS, Login, from_json, to_json
+from freellm_cli.storage.files import read_private, write_private
+from freellm_cli.storage.locks import FileLock, Held
+
+if TYPE_CHECKING:
+    from freellm_cli.core.clock import Clock
+
+_Stamp = tuple[int, int, int]
+_Row = dict[str, object]
+
+
+class TokenFiles:
+    """`folder` need not exist. Safe to use from several threads and processes."""
+
+    def __init__(self, folder: str, clock: Clock) -> None:
+        self.folder = folder
+        self._clock = clock
+        self._seen: dict[str, tuple[_Stamp, Login]] = {}
+
+    def list(self) -> tuple[Login, ...]:
+        """All stored logins, by provider and number. Raises StoreError for a file that is no login."""
+        try:
+            names = os.listdir(self.folder)
+        except FileNotFoundError:
+            return ()
+        except OSError as exc:
+            raise StoreError(f"cannot read {self.folder}: {exc.strerror}") from exc
+        found = [self.get(*place) for place in sorted(filter(None, map(_place, names)))]
+        return tuple(login for login in found if login is not None)
+
+    def get(self, provider: str, number: int) -> Login | None:
+        """None when there is no such file. While it has not changed this costs one system call."""
+        path = self.path(provider, number)
+        stamp = _stamp(path)
+        seen = self._seen.get(path)
+        if seen is not None and stamp == seen[0]:
+            return seen[1]
+        row = self._read(path)
+        if row is None:
+            self._seen.pop(path, None)
+            return None
+        try:
+            login = from_json(row, provider, number)
+        except ValueError as exc:
+            raise _corrupt(path, str(exc)) from None
+        if stamp is not None:
+            self._seen[path] = (stamp, login)
+        return login
+
+    def put(self, login: Login) -> Login:
+        """Writes a login in place of its file, keeping fields that this version does not know."""
+        path = self.path(login.provider, login.number)
+        known = {**to_json(_FULL), **to_json(login)}
+        kept = {k: v for k, v in (self._read(path) or {}).items() if k not in known}
+        self._write(path, {**to_json(login), **kept})
+        return login
+
+    def add(self, login: Login) -> Login:
+        """Stores a new login under the next free number; returns it with its number."""
+        with FileLock(os.path.join(self.folder, ".lock"), self._clock).hold():
+            taken = [item.number for item in self.list() if item.provider == login.provider]
+            numbered = login._replace(number=max(taken, default=0) + 1)
+            self._write(self.path(login.provider, numbered.number), to_json(numbered))
+        return numbered
+
+    def remove(self, login: Login) -> None:
+        with self.lock(login):
+            try:
+                os.unlink(self.path(login.provider, login.number))
+            except FileNotFoundError:
+                return
+            except OSError as exc:
+                raise StoreError(f"cannot remove the file of {login.id}: {exc.strerror}") from exc
+
+    def lock(self, login: Login, timeout: float = 60.0) -> Held:
+        """Raises LockTimeout when another thread or process refreshes this login all that time."""
+        return FileLock(self.path(login.provider, login.number) + ".lock", self._clock).hold(
+            timeout
+        )
+
+    def path(self, provider: str, number: int) -> str:
+        return os.path.join(self.folder, f"{provider}_{number}.json")
+
+    def _read(self, path: str) -> _Row | None:
+        data = read_private(path)
+        if data is None:
+            return None
+        try:
+            row = json.loads(data)
+        except ValueError:
+            raise _corrupt(path, "not JSON") from None
+        if not isinstance(row, dict):
+            raise _corrupt(path, "not a JSON object")
+        return row
+
+    def _write(self, path: str, row: _Row) -> None:
+        data = json.dumps(row, ensure_ascii=False, indent=2) + "\n"
+        write_private(path, data.encode(), now=self._clock.now)
+
+
+_FULL = Login("", email="x", project_id="x", tier="x", label="x", scope="x", client_id="x",
+              login_again="x", added="x", enabled=False, failures=1)  # fmt: skip
+"""Every field that a file of ours may hold: `put` keeps none of these from before."""
+
+
+def find_login(logins: tuple[Login, ...], name: str) -> Login:
+    """By id, file name, label or address. Raises UnknownName, UsageError when several fit."""
+    matches = [
+        item
+        for item in logins
+        if name in (item.id, f"{item.provider}_{item.number}", item.label, item.email) and name
+    ]
+    if not matches:
+        matches = [item for item in logins if item.provider == name.replace("-", "_")]
+    if len(matches) > 1:
+        ids = ", ".join(item.id for item in matches)
+        raise UsageError(f"{name!r} fits {ids}", hint="name one of them by its id")
+    if not matches:
+        known = ", ".join(item.id for item in logins)
+        hint = f"stored: {known}" if known else "see `freellm oauth login --help`"
+        raise UnknownName(f"no login is called {name!r}", hint=hint)
+    return matches[0]
+
+
+def _place(name: str) -> tuple[str, int] | None:
+    stem, dot, tail = name.rpartition(".")
+    provider, _, number = stem.rpartition("_")
+    if dot and tail == "json" and provider in PROVIDERS and number.isdecimal():
+        return provider, int(number)
+    return None
+
+
+def _stamp(path: str) -> _Stamp | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _corrupt(path: str, why: str) -> StoreError:
+    return StoreError(
+        f"{path} is not a login: {why}",
+        hint="mend it, or remove it and log in again; it was left as it is",
+    )
