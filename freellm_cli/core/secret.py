@@ -18,7 +18,9 @@ class Secret:
 
     def fingerprint(self) -> str:
         """Eight hex digits that tell two secrets apart and give nothing of them away."""
-        return hashlib.sha256(b"freellm:" + self._text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        return hashlib.sha256(
+            b"freellm:" + self._text.encode("utf-8", "surrogatepass")
+        ).hexdigest()[:8]
 
     def masked(self) -> str:
         """The shape a person recognises: the first and last characters of a long secret, else dots."""

@@ -140,7 +140,7 @@ def _send(
     answered_at = clock.now()
     if cancel is not None:
         cancel.attach(response.close)
-    if response.status == 200:
+    if 200 <= response.status < 300:
         reader = dialect.reader(request, target.target, response.headers)
         return Opened(response, reader, target.provider.id, answered_at)
     return _refused(response, target, answered_at)

@@ -45,12 +45,12 @@ def final_error(
     asked = plan.route.asked or "the default model"
     if not plan.targets and not verdicts:
         return _nothing_fits(asked, excluded)
-    kinds = [verdict.kind for _, verdict in verdicts]
+    kinds = [_told_kind(verdict) for _, verdict in verdicts]
     told = _story(verdicts)
     for word in ("context_too_long", "content_filtered", "bad_request"):
         if word in kinds and not (set(kinds) & set(_LIMITED)) and refused is None:
             return _request_error(word, told)
-    if refused is not None and (not kinds or set(kinds) <= {*_LIMITED, "overloaded"}):
+    if refused is not None and (not kinds or set(kinds) & set(_LIMITED)):
         return _limited(asked, refused, told)
     if kinds and set(kinds) <= set(_CREDENTIAL):
         return errors.CredentialRefused(
@@ -62,6 +62,12 @@ def final_error(
             f"every target of {asked} is limited: {told}", hint="see `freellm limits`"
         )
     return _upstream_error(asked, kinds, told, refused)
+
+
+def _told_kind(verdict: Verdict) -> str:
+    """The kind, but a wrong address or a redirect is the host's trouble and no fault of the request."""
+    wrong_place = verdict.kind == "bad_request" and verdict.scope == "provider"
+    return "server_error" if wrong_place else verdict.kind
 
 
 def _nothing_fits(asked: str, excluded: list[Excluded]) -> errors.FreellmError:
