@@ -257,7 +257,7 @@ class GeminiWriter:
             mime = head.removeprefix("data:").split(";")[0]
             parts.append({"inlineData": {"mimeType": mime, "data": data}})
         for call in delta.tool_calls:
-            if call.index not in self._calls:
+            if call.index not in self._calls and all(map(_is_whole, self._calls.values())):
                 parts.extend(self._take_calls())
             begun = self._calls.get(call.index, ToolCallDelta(call.index))
             self._calls[call.index] = ToolCallDelta(
@@ -290,6 +290,15 @@ class GeminiWriter:
 def _parts_of(response: Response) -> list[Response]:
     parts: list[Response] = response["candidates"][0]["content"]["parts"]
     return parts
+
+
+def _is_whole(call: ToolCallDelta) -> bool:
+    """False while fragments of a call may still come: hosts mix those of parallel calls."""
+    try:
+        json.loads(call.arguments or "{}")
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _call_part(call: ToolCall) -> Response:

@@ -14,15 +14,20 @@ from typing import Any, NamedTuple, Protocol
 from freellm_cli.core.chat import ChatRequest, Completion, Delta, Usage
 from freellm_cli.core.errors import FreellmError
 
-EVENT_STREAM = "text/event-stream; charset=utf-8"
-JSON = "application/json"
+# Thinking eats answers this short whole; nobody who asks for one wants thoughts (TALKER Expanded
+# asks for 30 tokens: https://github.com/Coelacanthiform/TALKER-Expanded).
+TINY_ANSWER_TOKENS = 100
 
 
 class Ask(NamedTuple):
-    """What a client asked for. `memory` is the face's own: how the answer must look."""
+    """What a client asked for. `memory` is the face's own: how the answer must look.
+
+    One key of `memory` is for the server: "conversation", a text that stays the same through one
+    conversation of the client; absent when the client sends none.
+    """
 
     request: ChatRequest
-    memory: Mapping[str, Any] = {}  # noqa: RUF012 - read-only by contract
+    memory: Mapping[str, Any] = {}
 
 
 class ReplyHead(NamedTuple):
@@ -33,6 +38,11 @@ class ReplyHead(NamedTuple):
     model: str
     prompt_tokens: int = 0
     """An estimate, for dialects that state it before the first token."""
+
+    @property
+    def stem(self) -> str:
+        """The request id without its own prefix, to build the ids of a dialect with."""
+        return self.request_id.removeprefix("req_")
 
 
 class ReplyStyle(NamedTuple):
@@ -65,7 +75,7 @@ class FaceWriter(Protocol):
         """An error after the first frame: never a false end."""
 
     def keep_alive(self) -> bytes:
-        """A frame that clients ignore."""
+        """A frame that clients ignore, before `start` too; empty in a dialect that has none."""
 
     def whole(self, completion: Completion) -> bytes:
         """The JSON body of an answer that is not streamed."""
@@ -82,10 +92,31 @@ class Face(NamedTuple):
     """(error, request id) -> the JSON body of an error response."""
 
 
-def tidy_text(text: str) -> str:
-    """An answer as a game can speak it: no white space around it, no code fence about all of it."""
-    text = text.strip()
-    if text.startswith("```") and text.endswith("```") and len(text) > 6:
-        first, _, rest = text[3:-3].partition("\n")
-        text = (rest if rest and " " not in first.strip() else first + "\n" + rest).strip()
-    return text
+class CallIds:
+    """Ids of tool calls: the provider's where it gave one and it is unique, else made up."""
+
+    __slots__ = ("_given", "_prefix")
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self._given: set[str] = set()
+
+    def take(self, given: str) -> str:
+        call_id = given
+        if not call_id or call_id in self._given:
+            call_id = f"{self._prefix}{len(self._given)}"
+        self._given.add(call_id)
+        return call_id
+
+
+def spare_thoughts(request: ChatRequest) -> ChatRequest:
+    """Thinking off for a tiny answer, when the client said nothing of thinking."""
+    limit = request.params.get("max_tokens")
+    if request.think is None and isinstance(limit, int) and 0 < limit < TINY_ANSWER_TOKENS:
+        return request._replace(think="off")
+    return request
+
+
+def shown_images(images: tuple[str, ...]) -> str:
+    """Pictures as Markdown, for dialects whose answers are text."""
+    return "\n".join(f"![image]({image})" for image in images)

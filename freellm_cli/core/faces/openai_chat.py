@@ -1,46 +1,67 @@
 """OpenAI chat completions, as clients read it.
 
-Frames are `data: ` with one space and one line of JSON: CHIM/HerikaServer cuts exactly six bytes off each line
-(https://github.com/abeiro/HerikaServer), Mantella needs `choices[0].delta` in every chunk
-(https://github.com/art-from-the-machine/Mantella). Shapes: https://platform.openai.com/docs/api-reference/chat.
+Frames are `data: ` with one space and one line of JSON: CHIM/HerikaServer cuts exactly six bytes off
+each line (https://github.com/abeiro/HerikaServer), Mantella needs `choices[0].delta` in every chunk
+(https://github.com/art-from-the-machine/Mantella). Shapes:
+https://platform.openai.com/docs/api-reference/chat.
 """
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-from freellm_cli.core.chat import Completion, Delta, ToolCall, Usage
+from freellm_cli.core.chat import (
+    FINISH_REASONS,
+    ChatRequest,
+    Completion,
+    Delta,
+    ToolCall,
+    ToolCallDelta,
+    Usage,
+)
 from freellm_cli.core.errors import FreellmError
-from freellm_cli.core.faces.base import EVENT_STREAM, Ask, ReplyHead, ReplyStyle, tidy_text
+from freellm_cli.core.faces.base import Ask, CallIds, ReplyHead, shown_images, spare_thoughts
+from freellm_cli.core.faces.errors import openai_error
+from freellm_cli.core.faces.frames import COMMENT, DONE, EVENT_STREAM, dump, text_json
 from freellm_cli.core.messages import normalise_body
 
-# Thinking eats answers this short whole; nobody who asks for one wants thoughts (TALKER asks for 30).
-TINY_ANSWER_TOKENS = 100
-DONE = b"data: [DONE]\n\n"
+# Provider fields that OpenAI clients keep and send back: OpenRouter's thoughts
+# (https://openrouter.ai/docs/use-cases/reasoning-tokens) and Google's signatures
+# (https://ai.google.dev/gemini-api/docs/thought-signatures).
+_HANDED_ON = ("reasoning_details", "annotations", "extra_content")
 
 
 def parse(body: Any, path_model: str, stream: bool | None) -> Ask:
     """A chat completions body as an Ask. Raises RequestRefused naming the field."""
-    request = normalise_body(body)
-    options = body.get("stream_options") if isinstance(body, dict) else None
+    request = spare_thoughts(plain(normalise_body(body)))
+    if path_model and not request.model:
+        request = request._replace(model=path_model)
+    return Ask(request, memory_of(body))
+
+
+def plain(request: ChatRequest) -> ChatRequest:
+    """`request` without what the face itself answers for: usage in the stream, one choice, and the
+    zero or less that front ends write for "no limit"."""
+    params = request.params
+    for name in ("stream_options", "n", "best_of"):
+        params.pop(name, None)
+    limit = params.get("max_tokens")
+    if isinstance(limit, int | float) and limit <= 0:
+        del params["max_tokens"]
+    return request
+
+
+def memory_of(body: dict[str, Any]) -> dict[str, Any]:
+    options = body.get("stream_options")
     wants_usage = isinstance(options, dict) and bool(options.get("include_usage"))
-    limit = request.params.get("max_tokens") or request.params.get("max_completion_tokens")
-    if request.think is None and isinstance(limit, int) and 0 < limit < TINY_ANSWER_TOKENS:
-        request = request._replace(think="off")
-    return Ask(request, {"include_usage": wants_usage})
+    memory: dict[str, Any] = {"include_usage": wants_usage}
+    key = body.get("prompt_cache_key")
+    if isinstance(key, str) and key:
+        memory["conversation"] = key
+    return memory
 
 
-def error_body(error: FreellmError, request_id: str) -> dict[str, Any]:
-    """`{"error": {message, type, param, code}}`: all four keys, always an object."""
-    message = error.message
-    if error.hint and error.http_status < 500:
-        message += f" ({error.hint})"
-    if request_id:
-        message += f" [{request_id}]"
-    return {
-        "error": {"message": message, "type": error.error_type, "param": None, "code": error.code}
-    }
+error_body = openai_error
 
 
 def usage_json(usage: Usage) -> dict[str, Any]:
@@ -56,10 +77,10 @@ def usage_json(usage: Usage) -> dict[str, Any]:
     return data
 
 
-def dump(data: Any) -> bytes:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode(
-        "utf-8", "replace"
-    )
+def finish_word(finish: str | None, *, has_calls: bool) -> str:
+    """One of the four reasons; an answer with calls that merely ended asks for their results."""
+    word = finish if finish in FINISH_REASONS else "stop"
+    return "tool_calls" if has_calls and word == "stop" else word
 
 
 class OpenAIChatWriter:
@@ -67,98 +88,94 @@ class OpenAIChatWriter:
 
     content_type = EVENT_STREAM
 
-    def __init__(self, ask: Ask, head: ReplyHead, style: ReplyStyle) -> None:
+    def __init__(self, ask: Ask, head: ReplyHead) -> None:
         self._head = head
-        self._style = style
         self._include_usage = bool(ask.memory.get("include_usage"))
         self._finish: str | None = None
-        self._calls: dict[int, int] = {}
-        self._begun = False
+        self._places: dict[int, int] = {}
+        self._ids = CallIds(f"call_{head.stem[-12:]}_")
         usage = b',"usage":null' if self._include_usage else b""
-        frame = (
-            f'data: {{"id":{json.dumps("chatcmpl-" + head.request_id)},"object":"chat.completion.chunk",'
-            f'"created":{head.created},"model":{json.dumps(head.model)},"choices":'
+        self._frame = (
+            b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,"choices":'
+            % (text_json("chatcmpl-" + head.stem), head.created, text_json(head.model))
         )
-        self._frame = frame.encode()
         self._before = self._frame + b'[{"index":0,"delta":'
         self._after = b',"finish_reason":null}]' + usage + b"}\n\n"
+        self._before_text = self._before + b'{"content":'
+        self._after_text = b"}" + self._after
 
     def start(self) -> bytes:
         return self._before + b'{"role":"assistant","content":""}' + self._after
 
     def delta(self, delta: Delta) -> bytes:
-        self._finish = delta.finish or self._finish
-        frames = []
-        if delta.reasoning and self._style.reasoning:
-            text = json.dumps(delta.reasoning, ensure_ascii=False)
-            frames.append(self._chunk('{"reasoning_content":' + text + "}"))
-        text = delta.text
-        if text and self._style.tidy and not self._begun:
-            text = text.lstrip()
-        if text:
-            self._begun = True
-            frames.append(self._chunk('{"content":' + json.dumps(text, ensure_ascii=False) + "}"))
-        frames += [self._chunk(self._call_json(call)) for call in delta.tool_calls]
-        for image in delta.images:
-            markdown = json.dumps(f"![image]({image})")
-            frames.append(self._chunk('{"content":' + markdown + "}"))
+        if delta.finish:
+            self._finish = delta.finish
+        frames = b""
+        if delta.reasoning:
+            thought = b'{"reasoning_content":%b}' % text_json(delta.reasoning)
+            frames = self._before + thought + self._after
+        if delta.text:
+            frames += self._before_text + text_json(delta.text) + self._after_text
+        if delta.tool_calls or delta.images or delta.extra:
+            frames += self._rare(delta)
+        return frames
+
+    def _rare(self, delta: Delta) -> bytes:
+        frames = [self._call(call) for call in delta.tool_calls]
+        if delta.images:
+            frames.append(self._chunk({"content": shown_images(delta.images)}))
+        kept = handed_on(delta.extra)
+        if kept:
+            frames.append(self._chunk(kept))
         return b"".join(frames)
 
-    def _chunk(self, delta: str) -> bytes:
-        return self._before + delta.encode("utf-8", "replace") + self._after
+    def _chunk(self, delta: dict[str, Any]) -> bytes:
+        return self._before + dump(delta) + self._after
 
-    def _call_json(self, call: Any) -> str:
-        first = call.index not in self._calls
-        place = self._calls.setdefault(call.index, len(self._calls))
-        fragment: dict[str, Any] = {"index": place}
+    def _call(self, call: ToolCallDelta) -> bytes:
+        first = call.index not in self._places
+        place = self._places.setdefault(call.index, len(self._places))
+        frames = b""
         if first:
-            fragment["id"] = call.id or f"call_{self._head.request_id[-12:]}_{place}"
-            fragment["type"] = "function"
-            fragment["function"] = {"name": call.name, "arguments": call.arguments}
-        else:
-            fragment["function"] = {"arguments": call.arguments}
-        if call.signature:
-            fragment["extra_content"] = {"google": {"thought_signature": call.signature}}
-        return json.dumps({"tool_calls": [fragment]}, ensure_ascii=False)
+            begun: dict[str, Any] = {
+                "index": place,
+                "id": self._ids.take(call.id),
+                "type": "function",
+                "function": {"name": call.name, "arguments": ""},
+            }
+            frames = self._chunk({"tool_calls": [_signed(begun, call.signature)]})
+        if call.arguments or (call.signature and not first):
+            more: dict[str, Any] = {"index": place, "function": {"arguments": call.arguments}}
+            signature = "" if first else call.signature
+            frames += self._chunk({"tool_calls": [_signed(more, signature)]})
+        return frames
 
     def finish(self, usage: Usage) -> bytes:
-        reason = self._finish or "stop"
-        if self._calls and reason == "stop":
-            reason = "tool_calls"
-        end = b',"usage":null' if self._include_usage else b',"usage":' + dump(usage_json(usage))
-        frames = self._before + b'{},"finish_reason":' + dump(reason) + b"}]" + end + b"}\n\n"
+        reason = finish_word(self._finish, has_calls=bool(self._places))
+        counts = dump(usage_json(usage))
+        end = b"null" if self._include_usage else counts
+        frames = b'%b{},"finish_reason":%b}],"usage":%b}\n\n' % (self._before, dump(reason), end)
         if self._include_usage:
-            frames += self._frame + b'[],"usage":' + dump(usage_json(usage)) + b"}\n\n"
+            frames += b'%b[],"usage":%b}\n\n' % (self._frame, counts)
         return frames + DONE
 
     def error(self, error: FreellmError) -> bytes:
-        return b"data: " + dump(error_body(error, self._head.request_id)) + b"\n\n" + DONE
+        return b"data: %b\n\n" % dump(error_body(error, self._head.request_id)) + DONE
 
     def keep_alive(self) -> bytes:
-        return b": keep-alive\n\n"
+        return COMMENT
 
     def whole(self, completion: Completion) -> bytes:
-        message: dict[str, Any] = {
-            "role": "assistant",
-            "content": self._content(completion),
-            "refusal": None,
-        }
-        if completion.reasoning and self._style.reasoning:
-            message["reasoning_content"] = completion.reasoning
-        if completion.tool_calls:
-            message["tool_calls"] = [
-                self._whole_call(call, place) for place, call in enumerate(completion.tool_calls)
-            ]
-            message["content"] = completion.text or None
+        finish = finish_word(completion.finish, has_calls=bool(completion.tool_calls))
         choice = {
             "index": 0,
-            "message": message,
+            "message": self._message(completion),
             "logprobs": None,
-            "finish_reason": completion.finish,
+            "finish_reason": finish,
         }
         return dump(
             {
-                "id": "chatcmpl-" + self._head.request_id,
+                "id": "chatcmpl-" + self._head.stem,
                 "object": "chat.completion",
                 "created": self._head.created,
                 "model": self._head.model,
@@ -167,17 +184,41 @@ class OpenAIChatWriter:
             }
         )
 
-    def _content(self, completion: Completion) -> str:
-        text = tidy_text(completion.text) if self._style.tidy else completion.text
-        drawn = "\n".join(f"![image]({image})" for image in completion.images)
-        return f"{text}\n{drawn}".strip("\n") if drawn else text
+    def _message(self, completion: Completion) -> dict[str, Any]:
+        text = whole_text(completion)
+        message: dict[str, Any] = {
+            "role": "assistant",
+            "content": text if text or not completion.tool_calls else None,
+            "refusal": None,
+        }
+        if completion.reasoning:
+            message["reasoning_content"] = completion.reasoning
+        if completion.tool_calls:
+            message["tool_calls"] = [self._whole_call(call) for call in completion.tool_calls]
+        message.update(handed_on(completion.extra))
+        return message
 
-    def _whole_call(self, call: ToolCall, place: int) -> dict[str, Any]:
+    def _whole_call(self, call: ToolCall) -> dict[str, Any]:
         data: dict[str, Any] = {
-            "id": call.id or f"call_{self._head.request_id[-12:]}_{place}",
+            "id": self._ids.take(call.id),
             "type": "function",
             "function": {"name": call.name, "arguments": call.arguments or "{}"},
         }
-        if call.signature:
-            data["extra_content"] = {"google": {"thought_signature": call.signature}}
-        return data
+        return _signed(data, call.signature)
+
+
+def whole_text(completion: Completion) -> str:
+    """The text of an answer, pictures behind it."""
+    drawn = shown_images(completion.images)
+    return f"{completion.text}\n{drawn}".strip("\n") if drawn else completion.text
+
+
+def handed_on(extra: dict[str, Any] | None) -> dict[str, Any]:
+    """The provider fields that clients of this dialect know."""
+    return {name: extra[name] for name in _HANDED_ON if extra.get(name)} if extra else {}
+
+
+def _signed(call: dict[str, Any], signature: str) -> dict[str, Any]:
+    if signature:
+        call["extra_content"] = {"google": {"thought_signature": signature}}
+    return call

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
-from freellm_cli.core.faces.base import Face
+from collections.abc import Callable
+from importlib import import_module
 
-FACE_NAMES = ("openai", "completions", "responses", "anthropic", "gemini")
+from freellm_cli.core.faces.base import Ask, Face, FaceWriter, ReplyHead, ReplyStyle
+
+_FACES = {
+    "openai": ("openai_chat", "parse", "OpenAIChatWriter"),
+    "completions": ("openai_legacy", "parse", "CompletionsWriter"),
+    "responses": ("openai_responses", "parse", "ResponsesWriter"),
+    "anthropic": ("anthropic_messages", "parse", "AnthropicWriter"),
+    "gemini": ("gemini", "parse", "GeminiFaceWriter"),
+    "ollama_chat": ("ollama", "parse_chat", "OllamaChatWriter"),
+    "ollama_generate": ("ollama", "parse_generate", "OllamaGenerateWriter"),
+}
+FACE_NAMES = tuple(_FACES)
+
+_PLAIN = ReplyStyle()
 
 
 def face(name: str) -> Face:
     """One of FACE_NAMES. Raises KeyError for any other."""
-    if name == "openai":
-        from freellm_cli.core.faces import openai_chat
+    module_name, parse, writer = _FACES[name]
+    module = import_module(f"freellm_cli.core.faces.{module_name}")
+    return Face(name, getattr(module, parse), _dressed(getattr(module, writer)), module.error_body)
 
-        return Face(name, openai_chat.parse, openai_chat.OpenAIChatWriter, openai_chat.error_body)
-    raise KeyError(name)
+
+def _dressed(
+    make: Callable[[Ask, ReplyHead], FaceWriter],
+) -> Callable[[Ask, ReplyHead, ReplyStyle], FaceWriter]:
+    def writer(ask: Ask, head: ReplyHead, style: ReplyStyle) -> FaceWriter:
+        made = make(ask, head)
+        if style == _PLAIN:
+            return made
+        from freellm_cli.core.faces.tidy import DressedWriter
+
+        return DressedWriter(made, style)
+
+    return writer
