@@ -140,13 +140,27 @@ class Database:
             if self._inside and self._connection is not None:
                 return work(self._connection)
             try:
-                return self._attempt(work, begin, end)
+                return self._insist(work, begin, end)
             except sqlite3.Error as exc:
                 if not _is_broken(exc):
                     raise self._store_error(exc) from exc
                 self._set_aside(exc)
             with self._translated():
                 return self._attempt(work, begin, end)
+
+    def _insist(self, work: Work[Result], begin: str, end: str) -> Result:
+        """As `_attempt`. A reader takes its lock with its first look, not with BEGIN: where that meets
+        somebody who opens, recovers or leaves the file, it looks again."""
+        deadline = 0.0
+        while True:
+            try:
+                return self._attempt(work, begin, end)
+            except sqlite3.OperationalError as exc:
+                now = self._clock.monotonic()
+                deadline = deadline or now + self._busy_s
+                if begin != "BEGIN" or _code(exc) not in _BUSY_CODES or now >= deadline:
+                    raise
+            self._clock.sleep(self._rng.random() * _LONGEST_PAUSE_S)
 
     def _attempt(self, work: Work[Result], begin: str, end: str) -> Result:
         connection = self._begin(begin)
@@ -232,8 +246,8 @@ class Database:
         )
         try:
             keep_log_at_exit(connection)
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute(f"PRAGMA wal_autocheckpoint = {_SHORT_LOG}")
+            self._patiently(connection, "PRAGMA synchronous = NORMAL")
+            self._patiently(connection, f"PRAGMA wal_autocheckpoint = {_SHORT_LOG}")
             row = self._patiently(connection, "PRAGMA user_version").fetchone()
             if row[0] != self._schema.version:
                 self._prepare(connection, row[0])
@@ -260,9 +274,9 @@ class Database:
         processes may start at once."""
         self._refuse_newer(version)
         if version == 0:
-            connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
+            self._patiently(connection, f"PRAGMA page_size = {_PAGE_BYTES}")
             self._patiently(connection, "PRAGMA journal_mode = WAL")
-            connection.execute(f"PRAGMA journal_size_limit = {_KEPT_WAL_BYTES}")
+            self._patiently(connection, f"PRAGMA journal_size_limit = {_KEPT_WAL_BYTES}")
         self._patiently(connection, "BEGIN IMMEDIATE")
         try:
             version = connection.execute("PRAGMA user_version").fetchone()[0]
