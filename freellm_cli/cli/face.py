@@ -127,7 +127,7 @@ class Face:
             return text
         try:
             return self._runtime.redactor.clean(text)
-        except errors.FreellmError:  # a broken credentials file is what is being reported
+        except Exception:  # noqa: BLE001 - what is broken is being reported: keys may be unreadable
             from freellm_cli.core.redaction import Redactor
 
             return Redactor(()).clean(text)
