@@ -150,20 +150,28 @@ class _Call:
                     "connecting took longer than the lease lasts", fault="total_timeout", sent=False
                 )
 
-        try:
-            outcome = attempt(
-                self._without_dropped(target),
+        def send(item: PoolTarget) -> Opened | Failed:
+            return attempt(
+                self._without_dropped(item),
                 self._request,
-                self._runtime.dialect(target.provider),
+                self._runtime.dialect(item.provider),
                 self._runtime.transport,
                 self._clock,
-                timeouts=target.timeouts._replace(
-                    total=max(0.05, min(target.timeouts.total, self._left()))
+                timeouts=item.timeouts._replace(
+                    total=max(0.05, min(item.timeouts.total, self._left()))
                 ),
                 whole=self._options.whole,
                 on_sent=on_sent,
                 cancel=self._options.cancel,
             )
+
+        try:
+            if target.credential.kind == "oauth":
+                from freellm_cli.services.oauth_attempt import attempt_with_login
+
+                outcome = attempt_with_login(self._runtime, target, send)
+            else:
+                outcome = send(target)
         except RequestRefused as refusal:
             ledger.release(lease)
             self._exclude_target(key, refusal.message)

@@ -1,4 +1,4 @@
-"""All credentials of this process: stored, from the environment, and hosts that need none."""
+"""All credentials of this process: stored, from the environment, logins, and hosts that need none."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
 
 def all_credentials(runtime: Runtime) -> tuple[Credential, ...]:
-    """Stored ones first, then the environment's, then keyless hosts that the settings name.
+    """Stored ones first, then the environment's, then logins, then keyless hosts that the settings name.
 
     Raises StoreError when the credentials file cannot be read or understood.
     """
     settings = runtime.settings
     stored = runtime.vault.list()
-    found = [*stored, *_from_environment(runtime, stored)]
+    found = [*stored, *_from_environment(runtime, stored), *_logins(runtime)]
     known = {item.provider for item in found}
     for name in settings.providers:
         if name in runtime.catalog.provider_ids() and name not in known:
@@ -26,6 +26,14 @@ def all_credentials(runtime: Runtime) -> tuple[Credential, ...]:
             if provider.auth == "none" or provider.local:
                 found.append(keyless_credential(name))
     return tuple(_as_settings_say(item, settings.provider(item.provider)) for item in found)
+
+
+def _logins(runtime: Runtime) -> tuple[Credential, ...]:
+    if not runtime.may_have_logins():
+        return ()
+    from freellm_cli.services.oauth_store import credential_of
+
+    return tuple(credential_of(login) for login in runtime.logins.list())
 
 
 def _from_environment(runtime: Runtime, stored: tuple[Credential, ...]) -> tuple[Credential, ...]:

@@ -18,9 +18,11 @@ from freellm_cli.storage.paths import Paths, find_paths
 if TYPE_CHECKING:
     from freellm_cli.core.catalog import ProviderSpec
     from freellm_cli.core.credentials import Credential
+    from freellm_cli.core.secret import Secret
     from freellm_cli.core.settings import Settings
     from freellm_cli.providers.base import Dialect
     from freellm_cli.providers.registry import Catalog
+    from freellm_cli.services.oauth_store import LoginStore
     from freellm_cli.storage.ledger import Ledger
     from freellm_cli.storage.model_cache import ModelCache
     from freellm_cli.storage.vault import Vault
@@ -59,7 +61,9 @@ class Runtime:
         self._live_catalog: Catalog | None = None
         self._ledger: Ledger | None = None
         self._vault: Vault | None = None
+        self._logins: LoginStore | None = None
         self._redactor: Redactor | None = None
+        self._further_secrets: list[Secret] = []
         self._credentials: tuple[Credential, ...] | None = None
         self._dialects: dict[str, Dialect] = {}
 
@@ -99,6 +103,29 @@ class Runtime:
             self._credentials = all_credentials(self)
         return self._credentials
 
+    @property
+    def logins(self) -> LoginStore:
+        """The OAuth logins, with tokens as they are at the moment of asking."""
+        if self._logins is None:
+            from freellm_cli.services.oauth_store import LoginStore
+
+            self._logins = LoginStore(self)
+        return self._logins
+
+    def may_have_logins(self) -> bool:
+        """A cheap look that spares a process without logins the import of all that serves them."""
+        from os.path import isdir
+
+        from freellm_cli.storage.paths import oauth_folder
+
+        marks = ("GEMINI_CLI_", "IFLOW_")
+        return any(name.startswith(marks) for name in self.env) or isdir(oauth_folder(self.paths))
+
+    def keep_secret(self, *secrets: Secret) -> None:
+        """Tokens that came while this process runs: no text that it prints shall hold them."""
+        self._further_secrets += secrets
+        self._redactor = None
+
     def forget_credentials(self) -> None:
         """Reads them anew next time: something was added, changed or removed."""
         self._credentials = self._redactor = None
@@ -109,7 +136,9 @@ class Runtime:
             secrets = [item.secret for item in self.credentials()]
             settings = self.settings
             secrets += [settings.provider(name).client_secret for name in settings.providers]
-            known = (*secrets, settings.serve.token)
+            if self.may_have_logins():
+                secrets += [text for login in self.logins.list() for text in login.secrets()]
+            known = (*secrets, settings.serve.token, *self._further_secrets)
             self._redactor = Redactor(secret for secret in known if secret is not None)
         return self._redactor
 
