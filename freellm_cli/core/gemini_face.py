@@ -295,7 +295,7 @@ def _parts_of(response: Response) -> list[Response]:
 def _is_whole(call: ToolCallDelta) -> bool:
     """False while fragments of a call may still come: hosts mix those of parallel calls."""
     try:
-        json.loads(call.arguments or "{}")
+        json.loads(call.arguments)
     except (ValueError, RecursionError):
         return False
     return True

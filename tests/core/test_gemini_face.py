@@ -393,8 +393,26 @@ def test_calls_go_out_whole_with_their_signatures() -> None:
                 "thoughtSignature": "c2ln",
             }
         ],
-        [{"functionCall": {"name": "g", "args": {}, "id": "c1"}}],
-        [{"functionCall": {"name": "h", "args": {"arguments": "not json"}}}],
+        [
+            {"functionCall": {"name": "g", "args": {}, "id": "c1"}},
+            {"functionCall": {"name": "h", "args": {"arguments": "not json"}}},
+        ],
+    ]
+
+
+def test_fragments_of_parallel_calls_find_their_own_call() -> None:
+    writer = GeminiWriter("m", "r")
+    fragments = [
+        ToolCallDelta(0, "c0", "f", ""),
+        ToolCallDelta(1, "c1", "g", '{"b"'),
+        ToolCallDelta(0, arguments='{"a": 1}'),
+        ToolCallDelta(1, arguments=": 2}"),
+    ]
+    sent = [parts_of(r) for f in fragments for r in writer.feed(Delta(tool_calls=(f,)))]
+    assert sent == []
+    assert parts_of(writer.end()[0]) == [
+        {"functionCall": {"name": "f", "args": {"a": 1}, "id": "c0"}},
+        {"functionCall": {"name": "g", "args": {"b": 2}, "id": "c1"}},
     ]
 
 
