@@ -112,7 +112,7 @@ class ChatRequest(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What a translator needs to know of where a request goes. Built by the pool from catalog and settings."""
+    """What a translator needs to know of where a request goes. The pool builds it."""
 
     provider: str
     model_id: str
