@@ -34,6 +34,8 @@ class CallOptions(NamedTuple):
     face: str = "chat"
     cancel: Cancel | None = None
     """Ends the call from another thread: the caller has hung up."""
+    request_id: str = ""
+    """The caller's own name for it; empty: a new one is made."""
 
 
 class ChatService:
@@ -68,7 +70,7 @@ class _Call:
         self._clock = runtime.clock
         self._request = request
         self._options = options
-        self._id = runtime.new_request_id()
+        self._id = options.request_id or runtime.new_request_id()
         self._prompt_tokens = estimate_request(request)
         needs = needs_of(request, prompt_tokens=self._prompt_tokens, private=options.private)
         self._plan = pool.plan(request.model, needs)
@@ -77,6 +79,7 @@ class _Call:
         self._dropped: dict[str, frozenset[str]] = {}
         self._tries: dict[str, int] = {}
         self._request_faults = 0
+        self._readdressed: set[str] = set()
         self._attempts: list[Attempt] = []
         self._verdicts: list[tuple[PoolTarget, Verdict]] = []
         self._excluded = list(self._plan.excluded)
@@ -219,6 +222,8 @@ class _Call:
     def _move_on(self, target: PoolTarget, verdict: Verdict) -> None:
         key = target.candidate.key
         dropped = self._dropped.get(key, frozenset())
+        if self._try_other_address(target, verdict):
+            return
         move = after_verdict(
             verdict,
             dropped=dropped,
@@ -237,6 +242,26 @@ class _Call:
                 del self._open[other_key]
                 if move.repeatable:
                     self._later[other_key] = other
+
+    def _try_other_address(self, target: PoolTarget, verdict: Verdict) -> bool:
+        """A host that knows no such path: a base_url that a person typed may lack `/v1`, or have one too many.
+        The other form is tried once, and the person told."""
+        provider = target.provider.id
+        typed = self._runtime.settings.provider(provider).base_url
+        if verdict.status != 404 or verdict.kind != "bad_request" or not typed:
+            return False
+        from freellm_cli.providers.custom import other_base_url
+
+        other = other_base_url(target.target.base_url)
+        if provider in self._readdressed or not other:
+            return False
+        self._readdressed.add(provider)
+        self._runtime.notice(f"{provider} has no such path; trying base_url = {other!r}")
+        for key, item in list(self._open.items()):
+            if item.provider.id == provider:
+                moved = item.target._replace(base_url=other)
+                self._open[key] = item._replace(target=moved)
+        return True
 
     def _exclude_target(self, key: str, reason: str) -> None:
         self._excluded.append(Excluded(key, reason))

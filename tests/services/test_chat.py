@@ -152,6 +152,12 @@ def test_a_closed_service_is_answered_by_its_family_elsewhere_and_says_so(
     assert "iFlow closed on 2026-04-17" in answer.notices[0]
 
 
+def test_a_base_url_without_its_v1_is_understood(home: Household, sim: Simulator) -> None:
+    home.provider("myhost", sim.base_url("myhost").removesuffix("/v1"))
+    assert home.ask(model="myhost/llama").completion().text
+    assert "/v1" in home.notices[-1]
+
+
 def test_a_field_the_host_does_not_know_is_dropped_and_the_same_key_asked_again(
     home: Household, sim: Simulator
 ) -> None:
