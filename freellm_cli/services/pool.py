@@ -16,6 +16,7 @@ from freellm_cli.core.rotation import Candidate
 from freellm_cli.core.routing import Book, Route, resolve
 
 if TYPE_CHECKING:
+    from freellm_cli.providers.registry import Catalog
     from freellm_cli.services.runtime import Runtime
 
 
@@ -56,12 +57,17 @@ class Pool:
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
+    @property
+    def _catalog(self) -> Catalog:
+        """With what the providers' own lists said when they were last asked."""
+        return self._runtime.catalog_with_discovered()
+
     def book(self) -> Book:
         """What routing needs to know, as of now."""
         runtime = self._runtime
         settings = runtime.settings
         return Book(
-            catalog=runtime.catalog,
+            catalog=self._catalog,
             aliases=settings.aliases,
             usable=frozenset(item.provider for item in self.credentials() if item.enabled),
             default_model=settings.default_model,
@@ -95,7 +101,7 @@ class Pool:
         targets: list[PoolTarget],
         excluded: list[Excluded],
     ) -> None:
-        provider = self._runtime.catalog.provider(model.provider)
+        provider = self._catalog.provider(model.provider)
         settings = self._runtime.settings.provider(model.provider)
         reason = _forbidden(model, settings.allow, settings.deny) or unmet(
             needs, model, settings.trains_on_prompts or provider.trains_on_prompts
