@@ -27,6 +27,7 @@ class CommandRow(NamedTuple):
 COMMANDS: dict[str, CommandRow] = {
     "chat": CommandRow("chat", "Ask a question; the answer comes as it is written."),
     "keys": CommandRow("keys", "Add, list, check and remove API keys."),
+    "oauth": CommandRow("oauth", "Log in to Gemini CLI or iFlow; list, refresh, import logins."),
     "models": CommandRow("models", "What can be asked: providers, families, contexts, limits."),
     "limits": CommandRow(
         "limits", "Used, limit and reset of every key and model; what rests and why."
