@@ -16,7 +16,7 @@ from typer.main import get_command
 
 from freellm_cli import __version__
 from freellm_cli.cli.face import Face
-from freellm_cli.core.errors import EXIT_DONE, EXIT_INTERRUPTED, UsageError
+from freellm_cli.core.errors import EXIT_DONE, EXIT_INTERRUPTED, UnknownName, UsageError
 
 
 class CommandRow(NamedTuple):
@@ -26,6 +26,7 @@ class CommandRow(NamedTuple):
 
 COMMANDS: dict[str, CommandRow] = {
     "chat": CommandRow("chat", "Ask a question; the answer comes as it is written."),
+    "serve": CommandRow("serve", "Serve OpenAI, Anthropic and Gemini clients on this machine."),
     "keys": CommandRow("keys", "Add, list, check and remove API keys."),
     "oauth": CommandRow("oauth", "Log in to Gemini CLI or iFlow; list, refresh, import logins."),
     "models": CommandRow("models", "What can be asked: providers, families, contexts, limits."),
@@ -36,6 +37,7 @@ COMMANDS: dict[str, CommandRow] = {
     "route": CommandRow("route", "Where a request for a model would go now; nothing is sent."),
     "config": CommandRow("config", "Show, set and check the settings, with their source."),
     "demo": CommandRow("demo", "See it work on this machine: no key, no network."),
+    "completion": CommandRow("completion", "Completion for bash, zsh, fish and PowerShell."),
 }
 
 
@@ -55,9 +57,22 @@ class LazyGroup(TyperGroup):
         _add_global_options(command)
         return command
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise _no_such_command(args[0])
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, row.help) for name, row in COMMANDS.items()])
+
+
+def _no_such_command(name: str) -> UnknownName:
+    from difflib import get_close_matches
+
+    nearest = tuple(get_close_matches(name, COMMANDS, 3, 0.5))
+    hint = f"did you mean `freellm {nearest[0]}`?" if nearest else "see `freellm --help`"
+    return UnknownName(f"no command is called {name!r}", hint=hint, nearest=nearest)
 
 
 def _global_options() -> list[TyperOption]:
@@ -101,7 +116,12 @@ def _show_version(ctx: Any, param: Any, value: bool) -> None:
 
 def build_root() -> Any:
     """The whole tree, for running, for completion and for the generator of man pages."""
-    root = typer.Typer(cls=LazyGroup, rich_markup_mode=None, add_completion=False)
+    root = typer.Typer(
+        cls=LazyGroup,
+        rich_markup_mode=None,
+        add_completion=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
 
     @root.callback(invoke_without_command=True)
     def freellm(ctx: typer.Context) -> None:

@@ -2,7 +2,8 @@
 
 Typer costs 60 ms before a command begins, most of it for parsing what seldom needs more than a table. So
 `chat` is parsed by `cli.quick_parse` from a table that `scripts/gen` compiles from the very Typer command;
-whatever that parser is not sure of (a slip, `--help`, an abbreviation) goes to Typer.
+whatever that parser is not sure of (a slip, `--help`, an abbreviation) goes to Typer. What completion scripts
+ask while a person waits on the Tab key does not pass through Typer either.
 """
 
 from __future__ import annotations
@@ -31,6 +32,10 @@ def dispatch(argv: list[str], face: Face) -> int:
             from freellm_cli.cli.chat_face import chat
 
             return chat(face.with_globals(call.globals), call.options)
+    if argv[:1] == ["_complete"]:
+        from freellm_cli.cli.complete import complete
+
+        return complete(face, argv[1:])
     from freellm_cli.cli.app import run_typer
 
     return run_typer(argv, face)
