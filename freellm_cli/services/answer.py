@@ -75,11 +75,20 @@ class Answer:
 
     def deltas(self) -> Iterator[Delta]:
         """Every delta in order. Raises UpstreamError when the provider breaks off: never a false end."""
+        for deltas in self.batches():
+            yield from deltas
+
+    def batches(self) -> Iterator[list[Delta]]:
+        """The same, those together that came together. Iterate one of the two, once."""
+        add = self._assembler.add
         try:
             for delta in self._opened.first:
-                self._assembler.add(delta)
-                yield delta
-            yield from self._remainder()
+                add(delta)
+            yield self._opened.first
+            for deltas in self._remainder():
+                for delta in deltas:
+                    add(delta)
+                yield deltas
         except (AnswerFault, TransportFault) as fault:
             self._settle("cut")
             raise UpstreamError(
@@ -91,14 +100,13 @@ class Answer:
         finally:
             self.close()
 
-    def _remainder(self) -> Iterator[Delta]:
+    def _remainder(self) -> Iterator[list[Delta]]:
         reported = False
-        for delta in self._opened.rest():
+        for deltas in self._opened.batches():
             if not reported and self._clock.monotonic() - self._begun > EARLY_REPORT_S:
                 self._report_head(self._opened.answered_at)
                 reported = True
-            self._assembler.add(delta)
-            yield delta
+            yield deltas
 
     def completion(self) -> Completion:
         """The whole answer. Consumes `deltas()` if nobody has."""
@@ -118,6 +126,10 @@ class Answer:
             completion=max(1, self._assembler.characters() // 4),
             estimated=True,
         )
+
+    def text_so_far(self) -> str:
+        """The text of all deltas that were read."""
+        return self._assembler.completion().text
 
     def close(self) -> None:
         """Ends the upstream call if it still runs, and gives the lease back. Safe to repeat."""

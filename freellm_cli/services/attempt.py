@@ -30,7 +30,7 @@ class Failed(NamedTuple):
 
 
 class Opened:
-    """An answer that has begun: `first` holds what came so far, `rest()` the remainder."""
+    """An answer that has begun: `first` holds what came so far, `batches()` the remainder."""
 
     __slots__ = (
         "_chunks",
@@ -61,18 +61,23 @@ class Opened:
         Raises AnswerFault, TransportFault.
         """
         gathered = Assembler()
-        for delta in self.rest():
-            self.first.append(delta)
-            gathered.add(delta)
-            if not whole and (delta.text or delta.tool_calls or delta.images or delta.reasoning):
+        for deltas in self.batches():
+            self.first += deltas
+            for delta in deltas:
+                gathered.add(delta)
+            if not whole and gathered.has_content:
                 return
         if not gathered.has_answer and not _may_be_empty(gathered):
             raise AnswerFault("empty", b"", "the answer held no content")
 
-    def rest(self) -> Iterator[Delta]:
+    def batches(self) -> Iterator[list[Delta]]:
+        """What is still to come: the deltas of each piece of the body, as soon as it is there."""
+        feed = self._reader.feed
         for chunk in self._chunks:
-            yield from self._reader.feed(chunk)
-        yield from self._reader.close()
+            deltas = feed(chunk)
+            if deltas:
+                yield deltas
+        yield self._reader.close()
 
 
 def _may_be_empty(gathered: Assembler) -> bool:

@@ -214,6 +214,24 @@ class Runtime:
     def new_request_id(self) -> str:
         return f"req_{self.rng.getrandbits(80):020x}"
 
+    def renewed(self) -> Runtime:
+        """A runtime that reads settings, keys and lists anew. Ledger and transport are shared."""
+        new = Runtime(
+            env=self.env,
+            config_dir=self.paths.config,
+            state_dir=self.paths.state,
+            overrides=self._overrides,
+            clock=self.clock,
+            rng=self.rng,
+            transport=self._transport,
+            notice=self.notice,
+        )
+        new.paths = self.paths
+        new._packaged = self._packaged
+        new._ledger = self.ledger
+        new._transport = self.transport
+        return new
+
     def close(self) -> None:
         """Ends idle connections and closes the ledger; safe to repeat."""
         if self._transport is not None:

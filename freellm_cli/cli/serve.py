@@ -1,0 +1,69 @@
+"""`freellm serve`: the face of the server."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+class Profile(StrEnum):
+    game = "game"
+
+
+@app.command()
+def serve(
+    ctx: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Address to listen on (127.0.0.1).")] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port (8000); 0: any free one.", max=65535, min=0)
+    ] = None,
+    token: Annotated[
+        str | None,
+        typer.Option(
+            help="Key that clients must send.", metavar="KEY", envvar="FREELLM_SERVE_TOKEN"
+        ),
+    ] = None,
+    profile: Annotated[Profile | None, typer.Option(help="Choices for one kind of client.")] = None,
+    simulate: Annotated[
+        str | None,
+        typer.Option(
+            help="Rehearse without keys: every provider is played here.", metavar="PROFILE"
+        ),
+    ] = None,
+    cors_origin: Annotated[
+        list[str] | None,
+        typer.Option(help="A web page that may ask; repeatable.", metavar="ORIGIN"),
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Most requests answered at once.", min=1)
+    ] = None,
+    drain: Annotated[
+        float | None, typer.Option(help="Seconds that running answers get at the end.", min=0)
+    ] = None,
+    log_content: Annotated[
+        bool, typer.Option("--log-content", help="Write prompts and answers to the log.")
+    ] = False,
+) -> None:
+    """Serve OpenAI, Anthropic and Gemini clients on this machine.
+
+    Point them at http://127.0.0.1:8000/v1 (Anthropic and Gemini clients: without /v1), with any API key.
+
+    Example: freellm serve --profile game
+    """
+    from freellm_cli.cli.serve_face import serve as run
+
+    overrides = {
+        "serve.host": host,
+        "serve.port": port,
+        "serve.token": token,
+        "serve.profile": profile.value if profile else None,
+        "serve.cors_origins": cors_origin or None,
+        "serve.threads": threads,
+        "serve.drain": drain,
+        "serve.log_content": log_content or None,
+    }
+    raise typer.Exit(run(ctx.obj, overrides, simulate=simulate))

@@ -1,0 +1,148 @@
+"""One line a request. A thread of its own writes, so that a full pipe or a slow disk stops nobody."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+GATHER_S = 0.05
+MOST_WAITING = 10_000
+_SHOWN_CONTENT = 2_000
+
+
+class Entry:
+    """What is known of one request when it is over. Times in milliseconds."""
+
+    __slots__ = (
+        "answered", "asked", "attempts", "completion_tokens", "content", "credential", "dialect",
+        "error", "first_ms", "method", "ms", "path", "prompt_tokens", "request_id", "status", "stream",
+    )  # fmt: skip
+
+    def __init__(self, method: str, path: str, request_id: str) -> None:
+        self.method = method
+        self.path = path
+        self.request_id = request_id
+        self.dialect = ""
+        self.status = 0
+        """499 when the client left first."""
+        self.stream = False
+        self.asked = ""
+        self.answered = ""
+        self.credential = ""
+        self.attempts = 0
+        self.first_ms: float | None = None
+        self.ms = 0.0
+        self.prompt_tokens = 0
+        self.completion_tokens = 0
+        self.error = ""
+        self.content: tuple[str, str] | None = None
+        """Question and answer, only with `--log-content`."""
+
+    def as_json(self) -> dict[str, Any]:
+        data: dict[str, Any] = {
+            name: getattr(self, name) for name in self.__slots__ if name != "content"
+        }
+        data["ms"] = round(self.ms, 1)
+        if self.first_ms is not None:
+            data["first_ms"] = round(self.first_ms, 1)
+        if self.content is not None:
+            data["question"], data["answer"] = self.content
+        return data
+
+    def as_line(self) -> str:
+        parts = [f"{self.method} {self.path[:120]} {self.status or '-'}"]
+        if self.asked or self.answered:
+            who = f"{self.asked or '(default)'} -> {self.answered or '-'}"
+            parts.append(f"{who} {self.credential}".rstrip())
+        if self.attempts > 1:
+            parts.append(f"{self.attempts} attempts")
+        times = f"{self.ms:.0f} ms"
+        if self.first_ms is not None:
+            times = f"first {self.first_ms:.0f} ms, {times}"
+        parts.append(times)
+        if self.completion_tokens:
+            parts.append(f"{self.prompt_tokens}+{self.completion_tokens} tokens")
+        if self.error:
+            parts.append(self.error)
+        parts.append(self.request_id)
+        line = " · ".join(parts)
+        if self.content is not None:
+            for mark, text in zip("?!", self.content, strict=True):
+                line += f"\n    {mark} {text[:_SHOWN_CONTENT]!r}"
+        return line
+
+
+class AccessLog:
+    """`write(text)` takes whole lines; it may block."""
+
+    def __init__(
+        self,
+        write: Callable[[str], None],
+        *,
+        as_json: bool = False,
+        clean: Callable[[str], str] = lambda text: text,
+    ) -> None:
+        self._write = write
+        self._as_json = as_json
+        self._clean = clean
+        self._lines: deque[tuple[float, Entry]] = deque()
+        self._some = threading.Event()
+        self._lost = 0
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def add(self, entry: Entry) -> None:
+        if len(self._lines) >= MOST_WAITING:
+            self._lost += 1
+            return
+        self._lines.append((time.time(), entry))
+        if not self._some.is_set():
+            self._some.set()
+
+    def stop(self) -> None:
+        """Writes what waits, unless nobody reads it."""
+        self._stopping = True
+        self._some.set()
+        self._thread.join(2.0)
+
+    def _run(self) -> None:
+        while True:
+            self._some.wait()
+            if not self._stopping:
+                time.sleep(GATHER_S)
+            self._some.clear()
+            text = "".join(self._taken())
+            if text:
+                try:
+                    self._write(self._clean(text))
+                except (OSError, ValueError):  # nobody reads it any more
+                    self._lines.clear()
+            if self._stopping and not self._lines:
+                return
+
+    def _taken(self) -> list[str]:
+        lines = []
+        while self._lines:
+            at, entry = self._lines.popleft()
+            lines.append(self._line(at, entry) + "\n")
+        if self._lost:
+            lines.append(f"… {self._lost} lines were lost: the log was not read fast enough\n")
+            self._lost = 0
+        return lines
+
+    def _line(self, at: float, entry: Entry) -> str:
+        if self._as_json:
+            return json.dumps({"at": round(at, 3), **entry.as_json()}, ensure_ascii=False)
+        return f"{time.strftime('%H:%M:%S', time.localtime(at))} {_plain(entry.as_line())}"
+
+
+def _plain(line: str) -> str:
+    """A client's path or model name must not drive the terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "?" for c in line)

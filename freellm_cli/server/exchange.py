@@ -1,0 +1,205 @@
+"""One request and its answer: what came, what goes out, and who may write to the client when."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from freellm_cli.core.errors import FreellmError
+from freellm_cli.core.faces import registry
+from freellm_cli.core.faces.base import FaceWriter
+from freellm_cli.core.faces.errors import error_reply
+from freellm_cli.core.faces.frames import JSON
+from freellm_cli.server import reply
+from freellm_cli.server.connection import ClientGone, Connection
+from freellm_cli.server.watcher import has_left
+from freellm_cli.server.wire import NotAllowed, RequestHead
+from freellm_cli.services.serving import Cancel
+
+if TYPE_CHECKING:
+    from freellm_cli.server.access_log import Entry
+
+SIGN_OF_LIFE_S = 10.0
+_STREAM_FIELDS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
+
+
+class Exchange:
+    """Made by a worker for each request. The watcher may call `look`, `stay_alive` and `hang_up`."""
+
+    def __init__(
+        self, connection: Connection, head: RequestHead, request_id: str, began: float
+    ) -> None:
+        self.connection = connection
+        self.head = head
+        self.body = b""
+        self.body_was_read = False
+        self.request_id = request_id
+        self.began = began
+        self.dialect = "openai"
+        """Whose words errors are written in."""
+        self.fields: list[tuple[str, str]] = []
+        """Headers that every answer to this request carries."""
+        self.cancel = Cancel()
+        self.keeps_alive = head.keeps_alive
+        self.status = 0
+        self.bytes_out = 0
+        self.entry: Entry | None = None
+        self._lock = threading.Lock()
+        self._writer: FaceWriter | None = None
+        self._begun = False
+        self._ended = False
+        self._is_chunked = False
+        self._last_write = began
+        self._pending = b""
+
+    # Whole answers
+
+    def answer(
+        self,
+        status: int,
+        body: bytes,
+        *,
+        content_type: str = JSON,
+        fields: Mapping[str, str] | None = None,
+    ) -> None:
+        """One whole answer in one write. Raises ClientGone."""
+        with self._lock:
+            self._check_open()
+            self._ended = self._begun = True
+            self.status = status
+            lines = [("content-type", content_type)] if status != 204 else []
+            lines += (fields or {}).items()
+            if status != 204:
+                lines.append(("content-length", str(len(body))))
+            lines += self._closing_fields()
+            data = reply.head(status, lines)
+            if self.head.method != "HEAD":
+                data += body
+            self._send(data)
+
+    def answer_json(
+        self, data: Any, *, status: int = 200, fields: Mapping[str, str] | None = None
+    ) -> None:
+        body = json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(
+            "utf-8", "replace"
+        )
+        self.answer(status, body, fields=fields)
+
+    def fail(self, error: FreellmError) -> None:
+        """`error` in the client's dialect: as a status, or in the stream that has begun."""
+        writer = self._writer
+        if self._begun and writer is not None and not self._ended:
+            self.end_stream(writer.error(error))
+            return
+        made = error_reply(error, self.request_id, registry.face(self.dialect))
+        fields = dict(made.headers)
+        if self.status_closes(made.status):
+            self.keeps_alive = False
+        if isinstance(error, NotAllowed):
+            fields["allow"] = error.allow
+        self.answer(made.status, made.body, fields=fields)
+
+    @staticmethod
+    def status_closes(status: int) -> bool:
+        """After these the client's next bytes may not be a request."""
+        return status in (408, 413, 417, 431, 501, 505)
+
+    def _closing_fields(self) -> list[tuple[str, str]]:
+        lines = [("x-request-id", self.request_id), *self.fields]
+        if not self.keeps_alive:
+            lines.append(("connection", "close"))
+        elif self.head.is_http_10:
+            lines.append(("connection", "keep-alive"))
+        return lines
+
+    # Streams
+
+    def expect_stream(self, writer: FaceWriter) -> None:
+        """From now on silence is filled with signs of life, in the frames of `writer`."""
+        with self._lock:
+            self._writer = writer
+
+    @property
+    def writer(self) -> FaceWriter | None:
+        return self._writer
+
+    def stream(self, data: bytes) -> None:
+        """Sends `data` now, behind the head if it is the first. Raises ClientGone."""
+        if not data:
+            return
+        with self._lock:
+            self._check_open()
+            self._send(self._framed(data))
+
+    def end_stream(self, data: bytes) -> None:
+        with self._lock:
+            self._check_open()
+            framed = self._framed(data)
+            self._ended = True
+            self._send(framed + b"0\r\n\r\n" if self._is_chunked else framed)
+
+    def _framed(self, data: bytes) -> bytes:
+        before = b""
+        if not self._begun:
+            self._begun = True
+            before = self._stream_head()
+        if self._is_chunked and data:
+            return b"%b%x\r\n%b\r\n" % (before, len(data), data)
+        return before + data
+
+    def _stream_head(self) -> bytes:
+        assert self._writer is not None
+        self.status = 200
+        self._is_chunked = not self.head.is_http_10
+        lines = [("content-type", self._writer.content_type), *_STREAM_FIELDS]
+        if self._is_chunked:
+            lines.append(("transfer-encoding", "chunked"))
+        else:
+            self.keeps_alive = False
+        return reply.head(200, [*lines, *self._closing_fields()])
+
+    def _check_open(self) -> None:
+        if self.cancel.cancelled:
+            raise ClientGone
+
+    def _send(self, data: bytes) -> None:
+        if self._pending:
+            data, self._pending = self._pending + data, b""
+        self.bytes_out += len(data)
+        self.connection.send(data)
+        self._last_write = -1.0
+
+    # What the watcher does
+
+    def look(self) -> None:
+        """Something is to be read: more of the client's, or its end."""
+        if not self._ended and has_left(self.connection.sock):
+            self.hang_up()
+
+    def hang_up(self) -> None:
+        self.cancel.cancel()
+
+    def stay_alive(self, now: float) -> None:
+        """A frame that says nothing, when a stream has been silent for long. Never waits."""
+        writer = self._writer
+        if writer is None or self._ended:
+            return
+        if self._last_write < 0:
+            self._last_write = now
+        if now - self._last_write < SIGN_OF_LIFE_S or not self._lock.acquire(blocking=False):
+            return
+        try:
+            if self._ended or self._pending or self.cancel.cancelled:
+                return
+            frame = writer.keep_alive()
+            if not frame:
+                return
+            self._last_write = now
+            data = self._framed(frame)
+            self._pending = data[self.connection.send_at_once(data) :]
+        except ClientGone:
+            self.hang_up()
+        finally:
+            self._lock.release()

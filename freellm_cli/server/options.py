@@ -1,0 +1,42 @@
+"""What the server is told at its start."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from freellm_cli.core.errors import ConfigError
+from freellm_cli.core.secret import Secret
+from freellm_cli.core.settings import Settings
+from freellm_cli.server.guard import is_loopback
+
+
+class Options(NamedTuple):
+    """`token`: what clients must send; None lets everybody in, on loopback."""
+
+    host: str = "127.0.0.1"
+    port: int = 8000
+    token: Secret | None = None
+    cors_origins: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
+    max_body: int = 33_554_432
+    max_header: int = 65_536
+    header_timeout: float = 10.0
+    idle_timeout: float = 75.0
+    threads: int = 256
+    queue: int = 512
+    drain: float = 30.0
+
+
+def options_from(settings: Settings) -> Options:
+    """Raises ConfigError for an open door without a key."""
+    serve = settings.serve
+    return checked(Options(**{name: getattr(serve, name) for name in Options._fields}))
+
+
+def checked(options: Options) -> Options:
+    if options.token is None and not is_loopback(options.host):
+        raise ConfigError(
+            f"listening on {options.host} would let everybody in the network use your keys",
+            hint="set a key for clients: `freellm serve --token …` or serve.token",
+        )
+    return options

@@ -1,0 +1,96 @@
+"""One thread that looks after all clients who wait: who has hung up, who needs a sign of life."""
+
+from __future__ import annotations
+
+import select
+import socket
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from freellm_cli.server.exchange import Exchange
+
+LOOK_EVERY_S = 0.04
+_WINDOWS_SELECT = 500
+_HANGUP = getattr(select, "POLLRDHUP", 0)
+
+
+class Watcher:
+    """Calls `exchange.hang_up()` within a tenth of a second after its client left, and
+    `exchange.stay_alive(now)` at each look. Clients are watched from their first look on, so that a quick
+    answer costs nothing."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._watched: dict[int, Exchange] = {}
+        self._some = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._some.set()
+        self._thread.join()
+
+    def watch(self, exchange: Exchange) -> None:
+        self._watched[id(exchange)] = exchange
+        if not self._some.is_set():
+            self._some.set()
+
+    def forget(self, exchange: Exchange) -> None:
+        self._watched.pop(id(exchange), None)
+
+    def everyone(self) -> list[Exchange]:
+        return list(self._watched.values())
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            if not self._watched:
+                self._some.clear()
+                if not self._watched:
+                    self._some.wait()
+            self._stopping.wait(LOOK_EVERY_S)
+            exchanges = self.everyone()
+            for exchange in _noisy(exchanges):
+                exchange.look()
+            now = self._monotonic()
+            for exchange in exchanges:
+                exchange.stay_alive(now)
+
+
+def _noisy(exchanges: list[Exchange]) -> list[Exchange]:
+    """Those whose socket has something to tell."""
+    by_number = {}
+    for exchange in exchanges:
+        number = exchange.connection.sock.fileno()
+        if number >= 0:
+            by_number[number] = exchange
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        for number in by_number:
+            poll.register(number, select.POLLIN | _HANGUP)
+        return [by_number[number] for number, _ in poll.poll(0)]
+    found = []
+    numbers = list(by_number)
+    for start in range(0, len(numbers), _WINDOWS_SELECT):
+        ready, _, _ = select.select(numbers[start : start + _WINDOWS_SELECT], [], [], 0)
+        found += [by_number[number] for number in ready]
+    return found
+
+
+def has_left(sock: socket.socket) -> bool:
+    """Whether the other side has closed. Reads nothing away and does not wait."""
+    if _HANGUP:
+        poll = select.poll()
+        poll.register(sock, _HANGUP)
+        return bool(poll.poll(0))
+    try:
+        return sock.recv(1, socket.MSG_PEEK) == b""
+    except (BlockingIOError, TimeoutError):
+        return False
+    except OSError:
+        return True

@@ -1,0 +1,49 @@
+"""What the server does for its clients beyond the protocol, by settings and `--profile`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from freellm_cli.core.chat import ChatRequest
+from freellm_cli.core.faces.base import ReplyStyle
+from freellm_cli.core.settings import Settings
+
+# A game whose mod waits for ever (TALKER) gets its error before the player gives up.
+GAME_DEADLINE_S = 60.0
+
+
+class ServeProfile(NamedTuple):
+    """`deadline_s`: until a client has an answer or an error; None: `timeouts.total`.
+
+    `any_model`: a model that is unknown, closed or without a key is answered by `auto`: mods have their
+    models written into them. `needs_words`: an answer without text or tool call is a failure.
+    """
+
+    think: str = ""
+    style: ReplyStyle = ReplyStyle()
+    deadline_s: float | None = None
+    any_model: bool = False
+    needs_words: bool = False
+    lane: str = "interactive"
+
+    def shaped(self, request: ChatRequest) -> ChatRequest:
+        """The request with the server's say on thinking: "off" overrules, a level fills in."""
+        if self.think and (self.think == "off" or request.think is None):
+            return request._replace(think=self.think)
+        return request
+
+
+def profile_of(settings: Settings) -> ServeProfile:
+    serve = settings.serve
+    if serve.profile == "game":
+        return ServeProfile(
+            think=serve.think or "off",
+            style=ReplyStyle(reasoning=False, tidy=True),
+            deadline_s=min(GAME_DEADLINE_S, settings.timeouts.total),
+            any_model=True,
+            needs_words=True,
+            lane=serve.lane,
+        )
+    return ServeProfile(
+        think=serve.think, style=ReplyStyle(reasoning=serve.think != "off"), lane=serve.lane
+    )

@@ -1,0 +1,99 @@
+"""What a server needs beside the use cases themselves: settings that follow their files, and choices
+bundled for a kind of client."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple
+
+from freellm_cli.core.errors import FreellmError
+from freellm_cli.services.chat import ChatService
+from freellm_cli.storage.paths import config_file, credentials_file, oauth_folder
+from freellm_cli.transport.base import Cancel
+
+if TYPE_CHECKING:
+    from freellm_cli.services.runtime import Runtime
+
+__all__ = ["Cancel", "Household", "LiveHousehold"]
+
+LOOK_EVERY_S = 1.0
+
+
+class Household(NamedTuple):
+    """Settings, keys and catalog of one moment, and the chat service over them."""
+
+    runtime: Runtime
+    chat: ChatService
+
+
+class LiveHousehold:
+    """Reads config.toml, credentials.toml and the model lists anew when they have changed: looked at when
+    somebody asks, at most once a second. Ledger and connections stay the same all the while.
+
+    A file that cannot be understood changes nothing; `notice` is told once.
+    """
+
+    def __init__(self, runtime: Runtime, notice: Callable[[str], None]) -> None:
+        self._notice = notice
+        self._monotonic = runtime.clock.monotonic
+        self._lock = threading.Lock()
+        self._looked_at = self._monotonic()
+        self._marks = _marks(runtime)
+        self._first = runtime
+        self._now: Household | None = None
+
+    def now(self) -> Household:
+        """Raises ConfigError or StoreError if the very first reading fails."""
+        found = self._now
+        if found is not None and self._monotonic() - self._looked_at < LOOK_EVERY_S:
+            return found
+        with self._lock:
+            if self._now is None:
+                self._now = _furnished(self._first)
+                self._looked_at = self._monotonic()
+            elif self._monotonic() - self._looked_at >= LOOK_EVERY_S:
+                self._looked_at = self._monotonic()
+                self._look(self._now)
+            return self._now
+
+    def _look(self, known: Household) -> None:
+        marks = _marks(known.runtime)
+        if marks == self._marks:
+            return
+        self._marks = marks
+        try:
+            self._now = _furnished(known.runtime.renewed())
+        except FreellmError as error:
+            self._notice(f"the changed settings are not used: {error.message}")
+
+    def close(self) -> None:
+        (self._now.runtime if self._now else self._first).close()
+
+
+def _furnished(runtime: Runtime) -> Household:
+    """Touches all that threads will share."""
+    _ = runtime.settings.serve, runtime.catalog, runtime.transport, runtime.redactor
+    runtime.credentials()
+    runtime.ledger.rests()
+    return Household(runtime, ChatService(runtime))
+
+
+def _marks(runtime: Runtime) -> tuple[tuple[int, int, int], ...]:
+    paths = runtime.paths
+    files = (
+        config_file(paths),
+        credentials_file(paths),
+        oauth_folder(paths),
+        os.path.join(paths.cache, "models"),
+    )
+    return tuple(map(_mark, files))
+
+
+def _mark(path: str) -> tuple[int, int, int]:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return (0, 0, 0)
+    return (status.st_mtime_ns, status.st_size, status.st_ino)
