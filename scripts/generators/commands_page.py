@@ -5,9 +5,10 @@ from __future__ import annotations
 HEAD = """\
 # Commands
 
-Every command's `--help`. The last six options of each are the same everywhere: `--json` prints JSON for scripts,
-`-v` says more and `-q` less on stderr, `--no-color` (or `NO_COLOR`) drops colours, `--config-dir` and `--state-dir`
-move the files. Exit codes are in the [README](../README.md#pipes-and-scripts), messages in [Errors](errors.md).
+Every command's `--help`. The last six options of each are the same everywhere: `--json` prints JSON for
+scripts, `-v` says more and `-q` less on stderr, `--no-color` (or `NO_COLOR`) drops colours, `--config-dir`
+and `--state-dir` move the files. Exit codes are in the [README](../README.md#pipes-and-scripts), messages
+in [Errors](errors.md).
 """
 
 
