@@ -70,12 +70,10 @@ class Outlook:
 
     def __init__(self, lineup: Lineup, snapshot: Snapshot, *, seconds_each: float = 0.0) -> None:
         """`seconds_each`: from a lease until the headers of its answer."""
-        moment = Moment(snapshot.now, snapshot.wall)
         self._lineup = lineup
         self._snapshot = snapshot
-        self._tracks: list[Track] = [
-            _track(counter, snapshot, moment, seconds_each) for counter in snapshot.counters
-        ]
+        self._seconds_each = seconds_each
+        self._tracks: dict[int, Track] = {}
         self._last = dict(snapshot.used_at)
 
     def obstacles(self, at: int, wish: Wish) -> tuple[Obstacle, ...]:
@@ -129,7 +127,7 @@ class Outlook:
     def take(self, at: int, time: float, tokens: int) -> None:
         """A lease is written for the candidate at `time`."""
         for place in self._lineup.touches[at]:
-            self._tracks[place].take(time, tokens)
+            self._track(place).take(time, tokens)
         self._last[self._lineup.candidates[at].key] = time
 
     def schedule(self, wish: Wish, requests: int) -> Iterator[Forecast]:
@@ -140,8 +138,6 @@ class Outlook:
             if forecast.until == inf:
                 return
             self.take(forecast.candidate, forecast.until, wish.tokens)
-            for track in self._tracks:
-                track.forget_before(forecast.until)
             yield forecast
 
     def _rests(self, at: int) -> Iterator[Obstacle]:
@@ -166,7 +162,22 @@ class Outlook:
         amount = check.amount - int(check.amount * wish.reserve)
         if need > amount:
             return inf, True
-        return self._tracks[check.counter].room_at(time, check.unit, need, amount)
+        if check.counter not in self._tracks:
+            counter = self._snapshot.counters[check.counter]
+            if counter.shut_until <= time and used_of(counter, check.unit) + need <= amount:
+                return (
+                    time,
+                    True,
+                )  # nothing was taken yet and nothing comes back: no need to look ahead
+        return self._track(check.counter).room_at(time, check.unit, need, amount)
+
+    def _track(self, place: int) -> Track:
+        track = self._tracks.get(place)
+        if track is None:
+            counter = self._snapshot.counters[place]
+            track = _new_track(counter, self._snapshot, self._seconds_each)
+            self._tracks[place] = track
+        return track
 
 
 def forecast(
@@ -183,7 +194,8 @@ def forecast(
 
 
 class Track:
-    """The future of one counter."""
+    """The future of one counter. Takes come in order: once something was taken at a moment, nothing is
+    free before it, which keeps a long line cheap to play through."""
 
     def room_at(self, time: float, unit: str, need: int, amount: int) -> tuple[float, bool]:
         """The first moment from `time` on with room for `need` within `amount`, and whether it is sure."""
@@ -191,9 +203,6 @@ class Track:
 
     def take(self, time: float, tokens: int) -> None:
         raise NotImplementedError
-
-    def forget_before(self, time: float) -> None:
-        """No later question will be about a moment before `time`."""
 
 
 class _Leaving(NamedTuple):
@@ -215,26 +224,33 @@ class _Sliding(Track):
                 self._events,
                 _Leaving(snapshot.now + span, counter.open_requests, counter.open_tokens),
             )
+        self._requests = sum(each.requests for each in self._events)
+        self._tokens = sum(each.tokens for each in self._events)
         self._gone = 0
+        self._floor = snapshot.now
 
     def room_at(self, time: float, unit: str, need: int, amount: int) -> tuple[float, bool]:
-        of = 2 if unit == TOKENS else 1
-        events = self._events
-        used = sum(events[place][of] for place in range(self._gone, len(events)))
-        found = time
-        for place in range(self._gone, len(events)):
+        used = self._tokens if unit == TOKENS else self._requests
+        found = max(time, self._floor)
+        sure = True
+        for place in range(self._gone, len(self._events)):
             if used + need <= amount:
                 break
-            used -= events[place][of]
-            found = max(found, events[place].at)
-        return found, self._sure or found <= time
+            event = self._events[place]
+            used -= event.tokens if unit == TOKENS else event.requests
+            if event.at > found:
+                found, sure = event.at, self._sure
+        return found, sure
 
     def take(self, time: float, tokens: int) -> None:
-        insort(self._events, _Leaving(time + self._span, 1, tokens))
-
-    def forget_before(self, time: float) -> None:
-        while self._gone < len(self._events) and self._events[self._gone].at <= time:
+        self._floor = max(self._floor, time)
+        while self._gone < len(self._events) and self._events[self._gone].at <= self._floor:
+            self._requests -= self._events[self._gone].requests
+            self._tokens -= self._events[self._gone].tokens
             self._gone += 1
+        insort(self._events, _Leaving(time + self._span, 1, tokens), lo=self._gone)
+        self._requests += 1
+        self._tokens += tokens
 
 
 class _Page:
@@ -257,9 +273,12 @@ class _Paged(Track):
             end = moment.steady + counter.span
         used = _Page(end, used_of(counter, REQUESTS), used_of(counter, TOKENS))
         self._pages = [used]
+        self._first = 0
 
     def room_at(self, time: float, unit: str, need: int, amount: int) -> tuple[float, bool]:
         sure = True
+        if self._first:
+            time = max(time, self._pages[self._first - 1].end)
         if self._counter.shut_until > time:
             sure = self._counter.shut_until < inf
             time = self._counter.shut_until if sure else self._moment.steady + HELD_S
@@ -272,16 +291,17 @@ class _Paged(Track):
         return inf, True
 
     def take(self, time: float, tokens: int) -> None:
-        for page in self._following():
+        for place, page in enumerate(self._following(), self._first):
             if page.end > time:
                 page.requests += 1
                 page.tokens += tokens
+                self._first = place
                 if page.end == inf and self._counter.window.kind == "first_use":
                     page.end = time + self._counter.span
                 return
 
     def _following(self) -> Iterator[_Page]:
-        for place in range(_MOST_PAGES):
+        for place in range(self._first, self._first + _MOST_PAGES):
             if place == len(self._pages):
                 self._pages.append(_Page(self._next_end(self._pages[-1].end)))
             yield self._pages[place]
@@ -295,9 +315,9 @@ class _Paged(Track):
         return self._moment.steady_at(period.end + DAY_GUARD_S)
 
 
-def _track(counter: Counter, snapshot: Snapshot, moment: Moment, seconds_each: float) -> Track:
+def _new_track(counter: Counter, snapshot: Snapshot, seconds_each: float) -> Track:
     if counter.window.kind == "sliding":
         return _Sliding(snapshot, counter, counter.span + seconds_each, sure=True)
     if counter.window.kind == "open":
         return _Sliding(snapshot, counter, seconds_each or HELD_S, sure=False)
-    return _Paged(counter, moment)
+    return _Paged(counter, Moment(snapshot.now, snapshot.wall))

@@ -100,7 +100,8 @@ def spell_limit(limit: Limit) -> str:
     """For people: "10 requests per minute", "2 at once", "requests per day (UTC), no limit known"."""
     if limit.unit == CONCURRENT:
         return f"{limit.amount} at once"
-    what = f"{limit.unit} per {spell_window(limit.window)}"
+    unit = limit.unit.removesuffix("s") if limit.amount == 1 else limit.unit
+    what = f"{unit} per {spell_window(limit.window)}"
     return f"{what}, no limit known" if limit.amount < 0 else f"{limit.amount:,} {what}"
 
 

@@ -105,8 +105,10 @@ class Sweep:
     def run(self, connection: sqlite3.Connection, moment: Moment) -> bool:
         """Ends leases of dead owners and those past their deadline, counts answered ones from when their
         answers began, and drops the tickets of the dead. Returns whether anything changed."""
+        from freellm_cli.storage import ledger_queue
+
         rows = [Row._make(row) for row in connection.execute(_SELECT)]
-        waiting = [row[0] for row in connection.execute("SELECT DISTINCT owner FROM ticket")]
+        late = ledger_queue.late_owners(connection, moment.steady)
         own, board = self._mine()
         boards: dict[str, Board | None] = {own: Board(True, board)}
         changed = False
@@ -114,7 +116,7 @@ class Sweep:
             if row.owner not in boards:
                 boards[row.owner] = examine(self._folder, row.owner)
             changed |= self._look_at(connection, row, boards[row.owner], moment)
-        for name in waiting:
+        for name in late:
             if name not in boards:
                 boards[name] = examine(self._folder, name)
         for name, found in boards.items():
@@ -122,6 +124,8 @@ class Sweep:
                 gone = connection.execute("DELETE FROM ticket WHERE owner = ?", (name,)).rowcount
                 changed |= gone > 0
                 remove(self._folder, name)
+        if late:
+            ledger_queue.drop_lost(connection, moment.steady)
         return changed
 
     def _look_at(

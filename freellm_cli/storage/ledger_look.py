@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from freellm_cli.storage.ledger_queue import Place
     from freellm_cli.storage.ledger_values import Reason
 
-LONGEST_LINE = 1000
+LONGEST_LINE = 500
 """So many requests may wait at once, of all processes together."""
 
 GRACE_S = 5.0
@@ -238,7 +238,8 @@ class Look:
         else:
             ledger_queue.promise(self._connection, ticket, now + look_in)
         until = self._moment.wall_at(expected.until)
-        reasons = self._reasons()
+        # One who waits was told why when it joined.
+        reasons = self._reasons() if place.ticket is None else ()
         return Wait(until, expected.sure, look_in, ticket, position, reasons)
 
     def _refuse(self, expected: Forecast, place: Place, *, full: bool = False) -> Refused:
@@ -252,13 +253,9 @@ class Look:
         return Refused(self._moment.wall + wait_s, wait_s, daily, reasons, full)
 
     def _reasons(self) -> tuple[Reason, ...]:
-        from freellm_cli.storage.ledger_views import reasons_of
+        from freellm_cli.storage.ledger_views import reasons
 
-        return tuple(
-            reason
-            for at in range(len(self._lineup.candidates))
-            for reason in reasons_of(self._lineup, self._snapshot, at, self._wish)
-        )
+        return reasons(self._lineup, self._snapshot, self._wish)
 
 
 def see(

@@ -23,7 +23,8 @@ LOST_S = 300.0
 """A waiter that is later than this has left without a word."""
 
 _SHORTEST_LOOK_S, _LONGEST_GUESS_S = 0.05, 0.5
-_LOOK_S, _LOOK_PER_PLACE_S, _LONGEST_LOOK_S = 1.0, 0.25, 5.0
+_LOOK_S, _LOOK_PER_PLACE_S, _LONGEST_LOOK_S = 1.0, 0.25, 30.0
+_LOOK_SHARE = 0.02
 _NO_TICKET = 1 << 62
 
 
@@ -60,6 +61,7 @@ def play(
     waiting = []
     position = 0
     shared: dict[str, tuple[int, ...]] = {}
+    in_vain: dict[str, int] = {}
     for targets, tokens in rows:
         if targets not in shared:
             shared[targets] = _known(lineup, targets)
@@ -67,8 +69,11 @@ def play(
         if not allowed:
             continue
         position += 1
-        taken = choose(lineup, snapshot, Wish(tokens, allowed=allowed), lineup.steps)
+        taken = None
+        if tokens < in_vain.get(targets, _NO_TICKET):
+            taken = choose(lineup, snapshot, Wish(tokens, allowed=allowed), lineup.steps)
         if taken is None:
+            in_vain[targets] = min(tokens, in_vain.get(targets, tokens))
             waiting.append((allowed, tokens))
         else:
             snapshot.plan(lineup, taken, tokens)
@@ -107,19 +112,28 @@ def leave(connection: sqlite3.Connection, ticket: int) -> None:
     connection.execute("DELETE FROM ticket WHERE id = ?", (ticket,))
 
 
+def late_owners(connection: sqlite3.Connection, now: float) -> list[str]:
+    """Whose waiters did not look when they said: they may be gone."""
+    rows = connection.execute(
+        "SELECT DISTINCT owner FROM ticket WHERE looks_at < ?", (now - LATE_S,)
+    )
+    return [row[0] for row in rows]
+
+
 def drop_lost(connection: sqlite3.Connection, now: float) -> None:
     connection.execute("DELETE FROM ticket WHERE looks_at < ?", (now - LOST_S,))
 
 
 def look_in(forecast: Forecast, place: Place, position: int, now: float) -> float:
     """Seconds until the waiter should look again: when its turn is expected, but now and then before, for
-    capacity also comes back unexpectedly; in growing steps while only others' open requests are in the
-    way, for nobody knows when they end."""
+    capacity also comes back unexpectedly (the more seldom the longer the wait and the line); in growing
+    steps while only others' open requests are in the way, for nobody knows when they end."""
     if not forecast.sure:
         waited = now - place.since
         return min(max(_SHORTEST_LOOK_S, waited * 0.1), _LONGEST_GUESS_S)
-    longest = min(_LOOK_S + _LOOK_PER_PLACE_S * position, _LONGEST_LOOK_S)
-    return max(0.001, min(forecast.until - now, longest))
+    left = forecast.until - now
+    longest = max(_LOOK_S + _LOOK_PER_PLACE_S * position, left * _LOOK_SHARE)
+    return max(0.001, min(left, longest, _LONGEST_LOOK_S))
 
 
 def _known(lineup: Lineup, targets: str) -> tuple[int, ...]:

@@ -81,6 +81,7 @@ class Wait(NamedTuple):
 
     Call `acquire` again with `ticket` after `look_in_s` seconds at the latest, or `leave` the line.
     `until`: when its turn is expected; a guess unless `sure`. `position`: how many are before it.
+    `reasons`: what keeps each target busy, told with the first Wait of a request.
     """
 
     until: float

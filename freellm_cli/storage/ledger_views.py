@@ -16,10 +16,20 @@ from freellm_cli.storage.ledger_reports import OpenLease, Turn, Usage, View
 from freellm_cli.storage.ledger_values import Reason
 
 
-def reasons_of(lineup: Lineup, snapshot: Snapshot, at: int, wish: Wish) -> tuple[Reason, ...]:
-    """Why a candidate is not free: its own obstacles, or that it is promised to somebody before."""
-    moment = Moment(snapshot.now, snapshot.wall)
+def reasons(lineup: Lineup, snapshot: Snapshot, wish: Wish) -> tuple[Reason, ...]:
+    """What keeps each candidate from being asked; nothing of those that are free."""
     outlook = Outlook(lineup, snapshot)
+    moment = Moment(snapshot.now, snapshot.wall)
+    return tuple(
+        reason
+        for at in range(len(lineup.candidates))
+        for reason in _reasons_of(lineup, outlook, at, wish, moment)
+    )
+
+
+def _reasons_of(
+    lineup: Lineup, outlook: Outlook, at: int, wish: Wish, moment: Moment
+) -> tuple[Reason, ...]:
     key = lineup.candidates[at].key
     return tuple(
         Reason(
@@ -40,15 +50,15 @@ def views(
     outlook = Outlook(lineup, snapshot)
     found = []
     for at, candidate in enumerate(lineup.candidates):
-        reasons = reasons_of(lineup, snapshot, at, wish)
+        found_here = _reasons_of(lineup, outlook, at, wish, moment)
         until, _, _ = outlook.free_at(at, wish)
         found.append(
             View(
                 candidate,
-                not reasons,
+                not found_here,
                 None if until == inf else moment.wall_at(until),
                 load(lineup, snapshot, at),
-                reasons,
+                found_here,
             )
         )
     return tuple(found)
