@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from freellm_cli.core.chat import ChatRequest, Usage
@@ -36,6 +37,10 @@ class CallOptions(NamedTuple):
     """Ends the call from another thread: the caller has hung up."""
     request_id: str = ""
     """The caller's own name for it; empty: a new one is made."""
+    reserve: float = 0.0
+    """A share (0 to 1) of every limit that this request leaves for others."""
+    before_send: Callable[[], None] | None = None
+    """Called each time before the first byte goes to a provider; what it raises ends the call unsent."""
 
 
 class ChatService:
@@ -134,6 +139,7 @@ class _Call:
             lane=self._options.lane,
             sticky=self._options.conversation or None,
             wait_policy=self._runtime.settings.wait,
+            reserve=self._options.reserve,
             abandoned=self._is_abandoned,
         )
         if isinstance(outcome, Lease):
@@ -148,6 +154,8 @@ class _Call:
         ledger = self._runtime.ledger
 
         def on_sent() -> None:
+            if self._options.before_send is not None:
+                self._options.before_send()
             if not ledger.mark_sent(lease):
                 raise TransportFault(
                     "connecting took longer than the lease lasts", fault="total_timeout", sent=False

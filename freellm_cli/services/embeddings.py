@@ -33,6 +33,15 @@ class Embedded(NamedTuple):
     attempts: int
 
 
+class Urgency(NamedTuple):
+    """`timeout_s`: None for `timeouts.total`. `lane`, `reserve`, `before_send`: as in `CallOptions`."""
+
+    timeout_s: float | None = None
+    lane: str = "interactive"
+    reserve: float = 0.0
+    before_send: Callable[[], None] | None = None
+
+
 def embed(
     runtime: Runtime,
     model: str,
@@ -41,12 +50,14 @@ def embed(
     dimensions: int | None = None,
     cancel: Cancel | None = None,
     request_id: str = "",
+    urgency: Urgency = Urgency(),  # noqa: B008
 ) -> Embedded:
     """Vectors of different models have nothing to do with each other, so every attempt asks the same one.
 
     `model`: "" for the best embedding model that the credentials reach. Raises as `ChatService.ask`.
     """
-    return _Embedding(runtime, model, texts, dimensions, cancel or Cancel(), request_id).run()
+    call = _Embedding(runtime, model, texts, dimensions, cancel or Cancel(), request_id, urgency)
+    return call.run()
 
 
 class _Embedding:
@@ -58,11 +69,13 @@ class _Embedding:
         dimensions: int | None,
         cancel: Cancel,
         request_id: str,
+        urgency: Urgency,
     ) -> None:
         self._runtime = runtime
         self._texts = texts
         self._dimensions = dimensions
         self._cancel = cancel
+        self._urgency = urgency
         self._id = request_id or runtime.new_request_id()
         tokens = sum(map(estimate_text, texts))
         self._needs = Needs(tokens, 0, _NEEDED)
@@ -71,8 +84,8 @@ class _Embedding:
         self._verdicts: list[tuple[PoolTarget, Verdict]] = []
         self._excluded = list(self._plan.excluded)
         self._attempts = 0
-        clock = runtime.clock
-        self._ends = clock.monotonic() + runtime.settings.timeouts.total
+        total = runtime.settings.timeouts.total if urgency.timeout_s is None else urgency.timeout_s
+        self._ends = runtime.clock.monotonic() + total
 
     def _one_model(self, model: str) -> Plan:
         plan = Pool(self._runtime).plan(model or self._best(), self._needs)
@@ -109,11 +122,15 @@ class _Embedding:
             tokens=max(item.counted_tokens for item in targets),
             request_id=self._id,
             deadline=clock.now() + max(0.0, self._ends - clock.monotonic()),
+            lane=self._urgency.lane,
             wait_policy=self._runtime.settings.wait,
+            reserve=self._urgency.reserve,
             abandoned=lambda: self._cancel.cancelled,
         )
         if isinstance(outcome, Lease):
             return outcome
+        if self._cancel.cancelled:
+            raise CallerGone("the caller has hung up")
         raise final_error(self._plan, self._verdicts, self._excluded, refused=outcome)
 
     def _ask(self, lease: Lease, target: PoolTarget) -> Embedded | None:
@@ -159,6 +176,8 @@ class _Embedding:
         )
 
         def on_sent() -> None:
+            if self._urgency.before_send is not None:
+                self._urgency.before_send()
             if not runtime.ledger.mark_sent(lease):
                 raise TransportFault("the lease has run out", fault="total_timeout", sent=False)
 

@@ -170,6 +170,11 @@ class Ledger(LedgerRecords):
         line = Line(self._waiting_room(), self._look, self.leave, self._pause)
         return line.stand(request, found, abandoned or (lambda: False), on_wait)
 
+    def wake_waiters(self) -> None:
+        """Makes every `acquire_or_wait` of this process look now, and ask whether it is abandoned."""
+        if self._room is not None:
+            self._room.wake_all()
+
     def leave(self, ticket: int) -> None:
         """Gives up a place in the line."""
         self._write(

@@ -52,6 +52,12 @@ class WaitingRoom:
         with self._lock:
             self._waiters.remove(waiter)
 
+    def wake_all(self) -> None:
+        """Everybody looks at once: some were abandoned."""
+        with self._lock:
+            for waiter in self._waiters:
+                waiter.woken.set()
+
     def wake_first(self, candidates: Iterable[Candidate]) -> None:
         """Wakes the first in line whom a change at these may help; once served, it wakes the next."""
         if not self._waiters:
