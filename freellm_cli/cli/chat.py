@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from freellm_cli.cli.chat_options import ChatOptions
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
@@ -59,10 +61,14 @@ def chat(
     Example: git diff | freellm chat -m kimi-k2 "write the commit message"
     """
     from freellm_cli.cli.chat_face import chat as ask
-    from freellm_cli.cli.chat_options import ChatOptions
 
-    values = {name: ctx.params[name] for name in ChatOptions._fields}
+    raise typer.Exit(ask(ctx.obj, options_from(ctx.params)))
+
+
+def options_from(params: dict[str, Any]) -> ChatOptions:
+    """What Typer parsed, in the form that both parsers give."""
+    values = {name: params[name] for name in ChatOptions._fields}
     for name in ("prompt", "option", "stop"):
         values[name] = tuple(values[name] or ())
-    values["think"] = values["think"].value if values["think"] else None
-    raise typer.Exit(ask(ctx.obj, ChatOptions(**values)))
+    values["think"] = str(values["think"]) if values["think"] else None
+    return ChatOptions(**values)
