@@ -8,6 +8,7 @@ https://platform.openai.com/docs/guides/rate-limits, mistralai/platform-docs-pub
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from freellm_cli.core.stated_limits import LearnedLimit
 
@@ -29,7 +30,15 @@ _NAMES = {
 _BARE_REQUESTS_ARE_DAILY = frozenset(("groq",))
 
 
-def limits_in_headers(provider: str, headers: Mapping[str, str]) -> tuple[LearnedLimit, ...]:
+class Reading(NamedTuple):
+    """A limit that headers name; `remaining` of it and seconds until it is whole again, where they say so."""
+
+    limit: LearnedLimit
+    remaining: int | None = None
+    reset_s: float | None = None
+
+
+def readings(provider: str, headers: Mapping[str, str]) -> tuple[Reading, ...]:
     """The limits named in `headers` (names in lower case). Amounts that are no positive number are
     left out.
     """
@@ -37,7 +46,8 @@ def limits_in_headers(provider: str, headers: Mapping[str, str]) -> tuple[Learne
     for name, value in headers.items():
         if not name.startswith(_PREFIX):
             continue
-        known = _NAMES.get(name[len(_PREFIX) :])
+        suffix = name[len(_PREFIX) :]
+        known = _NAMES.get(suffix)
         if known is None or not value.strip().isdigit():
             continue
         unit, window = known
@@ -45,5 +55,25 @@ def limits_in_headers(provider: str, headers: Mapping[str, str]) -> tuple[Learne
             window = "day"
         amount = int(value)
         if amount > 0:
-            found.append(LearnedLimit(None, unit, window, amount, name))
+            limit = LearnedLimit(None, unit, window, amount, name)
+            left = headers.get(f"x-ratelimit-remaining-{suffix}", "").strip()
+            remaining = int(left) if left.isdigit() and int(left) <= amount else None
+            found.append(Reading(limit, remaining, _reset_s(headers, suffix)))
     return tuple(found)
+
+
+def limits_in_headers(provider: str, headers: Mapping[str, str]) -> tuple[LearnedLimit, ...]:
+    return tuple(reading.limit for reading in readings(provider, headers))
+
+
+def _reset_s(headers: Mapping[str, str], suffix: str) -> float | None:
+    """Seconds, sent as "7.66s" or "45"; an instant is left aside."""
+    value = headers.get(f"x-ratelimit-reset-{suffix}", "").strip()
+    if not value:
+        return None
+    from freellm_cli.core.retry_hints import parse_duration, parse_number
+
+    number = parse_number(value)
+    if number is None:
+        return parse_duration(value)
+    return number if number < 1e9 else None

@@ -137,7 +137,7 @@ class _Call:
             request_id=self._id,
             deadline=self._clock.now() + max(0.0, self._left()),
             lane=self._options.lane,
-            sticky=self._options.conversation or None,
+            sticky=(self._runtime.settings.sticky and self._options.conversation) or None,
             wait_policy=self._runtime.settings.wait,
             reserve=self._options.reserve,
             abandoned=self._is_abandoned,
@@ -219,7 +219,15 @@ class _Call:
                 )
             else:
                 ledger.release(lease)
-            consequences(self._runtime, target, verdict, failed.headers, request_id=self._id)
+            consequences(
+                self._runtime,
+                target,
+                verdict,
+                failed.headers,
+                request_id=self._id,
+                opened=lease.opened,
+                answered_at=failed.answered_at,
+            )
         message = self._runtime.redactor.clean(verdict.message)
         self._attempts.append(
             Attempt(key, verdict.kind, message, self._clock.monotonic() - begun, failed.status)
@@ -295,7 +303,17 @@ class _Call:
             tokens = usage.prompt if counting == "input" else usage.total
             with ledger.together():
                 ledger.settle(lease, tokens=tokens, answered_at=opened.answered_at, outcome=outcome)
-                consequences(self._runtime, target, None, opened.headers, request_id=self._id)
+                consequences(
+                    self._runtime,
+                    target,
+                    None,
+                    opened.headers,
+                    request_id=self._id,
+                    opened=lease.opened,
+                    answered_at=opened.answered_at,
+                )
+                if not self._options.whole:
+                    ledger.note_answer(lease.candidate, first_token_s=now - begun)
                 self._record(outcome, answerer, usage)
 
         return Answer(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from freellm_cli.core.limits import CONCURRENT, Limit, Window
-from freellm_cli.core.rate_headers import limits_in_headers
+from freellm_cli.core.limits import CONCURRENT, REQUESTS, Limit, Window, is_long
+from freellm_cli.core.rate_headers import readings
 from freellm_cli.core.rest import rest_for
 from freellm_cli.core.stated_limits import LearnedLimit
 from freellm_cli.core.verdicts import Verdict
+from freellm_cli.services.pool import RATE_WINDOW, meter_owner
 
 if TYPE_CHECKING:
     from freellm_cli.core.http import Headers
@@ -20,12 +21,37 @@ _SLIDING = {"second": 1.0, "minute": 60.0, "hour": 3600.0}
 _ROLLING_DAY = frozenset(("groq", "github_models", "cerebras"))
 
 
-def learned_limits(target: PoolTarget, headers: Headers, verdict: Verdict | None) -> list[Limit]:
+class Lesson(NamedTuple):
+    """A limit that an answer states and where. `used`: what the provider says is used of it, as of `ago_s`
+    before the answer's head; None when it does not say."""
+
+    limit: Limit
+    evidence: str
+    used: int | None = None
+    ago_s: float = 0.0
+
+
+def lessons(target: PoolTarget, headers: Headers, verdict: Verdict | None) -> list[Lesson]:
     """The limits that an answer states, as the ledger counts them."""
-    stated = limits_in_headers(target.provider.id, headers)
-    if verdict is not None:
-        stated += verdict.limits
-    return [limit for item in stated if (limit := _as_limit(target, item)) is not None]
+    found = []
+    for reading in readings(target.provider.id, headers):
+        limit = _as_limit(target, reading.limit)
+        if limit is not None:
+            used = None if reading.remaining is None else limit.amount - reading.remaining
+            ago = _ago_s(limit.window, reading.reset_s)
+            found.append(Lesson(limit, reading.limit.dimension, used, ago))
+    for stated in verdict.limits if verdict is not None else ():
+        limit = _as_limit(target, stated)
+        if limit is not None:
+            found.append(Lesson(limit, stated.dimension or "the text of a refusal"))
+    return found
+
+
+def _ago_s(window: Window, reset_s: float | None) -> float:
+    """What is used leaves a sliding window when the provider says that the window is whole again."""
+    if window.kind != "sliding" or reset_s is None:
+        return 0.0
+    return max(0.0, window.seconds - reset_s)
 
 
 def _as_limit(target: PoolTarget, stated: LearnedLimit) -> Limit | None:
@@ -34,11 +60,7 @@ def _as_limit(target: PoolTarget, stated: LearnedLimit) -> Limit | None:
     window = _window(target, stated.window, stated.unit)
     if window is None:
         return None
-    owner = {
-        "account": f"account:{target.provider.id}/{target.candidate.account}",
-        "provider": f"provider:{target.provider.id}",
-        "address": f"address:{target.provider.id}",
-    }.get(target.provider.limit_scope, f"credential:{target.credential.id}")
+    owner = meter_owner(target.provider, target.credential.id, target.candidate.account)
     return Limit(
         f"{owner}|{_subject(target, stated, window)}", stated.unit, window, stated.amount, "learned"
     )
@@ -72,13 +94,15 @@ def _window(target: PoolTarget, name: str, unit: str) -> Window | None:
     return None
 
 
+LIMITED = ("rate_limited_minute", "quota_exhausted_day")
 # Faults that say little of the whole provider until several of its targets have them.
 _BLIPS = frozenset(("server_error", "timeout", "html_error_page"))
 _TARGETS_THAT_MAKE_A_PROVIDER = 3
 
 
 def rest(runtime: Runtime, target: PoolTarget, verdict: Verdict, *, request_id: str) -> None:
-    """Lets what the verdict names rest, for as long as it says or as experience grows."""
+    """Lets what the verdict names rest, for as long as it says or as experience grows; several credentials
+    that are refused alike within seconds let what they may share rest, too."""
     key = rest_key(target, verdict)
     if not key:
         return
@@ -95,6 +119,10 @@ def rest(runtime: Runtime, target: PoolTarget, verdict: Verdict, *, request_id: 
     if verdict.message:
         reason += f": {runtime.redactor.clean(verdict.message)[:160]}"
     ledger.rest(key, until=decided.until, reason=reason, kind=verdict.kind, request_id=request_id)
+    if verdict.kind in LIMITED and decided.until is not None:
+        from freellm_cli.services.suspicion import suspect
+
+        suspect(runtime, target, verdict, seconds=decided.seconds, request_id=request_id)
 
 
 def _is_blip(runtime: Runtime, target: PoolTarget, verdict: Verdict) -> bool:
@@ -115,9 +143,35 @@ def rest_key(target: PoolTarget, verdict: Verdict) -> str:
     candidate = target.candidate
     if verdict.scope == "model" and verdict.shared:
         return f"model:{candidate.model_id}"
+    pot = f"account:{candidate.provider}/{candidate.account}"
+    if verdict.kind in LIMITED and counts_by_known_account(target):
+        pots = {"key": pot, "model": f"{pot}|{target.model.name}"}
+        if verdict.scope in pots:
+            return pots[verdict.scope]
     return {
         "key": f"credential:{candidate.credential}",
         "model": f"target:{candidate.key}",
-        "account": f"account:{candidate.provider}/{candidate.account}",
+        "account": pot,
         "provider": f"provider:{candidate.provider}",
     }.get(verdict.scope, "")
+
+
+def counts_by_known_account(target: PoolTarget) -> bool:
+    return bool(target.credential.account) and target.provider.limit_scope == "account"
+
+
+def unknown_rate(target: PoolTarget) -> str:
+    """The meter on which a rate must be found by trying, "" when a limit of minutes is known."""
+    for limit in target.candidate.limits:
+        if limit.unit == REQUESTS and limit.window == RATE_WINDOW and limit.amount < 0:
+            return limit.meter
+    return ""
+
+
+def saw_room(target: PoolTarget, verdict: Verdict) -> bool:
+    """Whether a limit of the kind that was refused is known: then our own count saw room in it."""
+    daily = verdict.kind == "quota_exhausted_day"
+    return any(
+        limit.amount > 0 and limit.unit != CONCURRENT and is_long(limit.window) == daily
+        for limit in target.candidate.limits
+    )

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from freellm_cli.core import errors
 from freellm_cli.core.http import Headers
 from freellm_cli.core.verdicts import Verdict
-from freellm_cli.services.learning import learned_limits, rest
+from freellm_cli.services.learning import LIMITED as _LIMITED
+from freellm_cli.services.learning import lessons, rest, unknown_rate
 from freellm_cli.services.pool import NOT_FREE, Excluded, Plan, PoolTarget
 from freellm_cli.services.spell import spell_seconds
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
     from freellm_cli.storage.ledger import Refused
 
-_LIMITED = ("rate_limited_minute", "quota_exhausted_day")
 _CREDENTIAL = ("auth_invalid", "auth_forbidden", "key_suspended", "payment_required")
 
 
@@ -26,12 +26,30 @@ def consequences(
     headers: Headers,
     *,
     request_id: str,
+    opened: float = 0.0,
+    answered_at: float | None = None,
 ) -> None:
-    """Writes what was learned: limits named by headers and body, rests named by the verdict."""
-    for limit in learned_limits(target, headers, verdict):
-        runtime.ledger.learn(limit)
-    if verdict is not None and verdict.kind != "ok":
-        rest(runtime, target, verdict, request_id=request_id)
+    """Writes what was learned: limits named by headers and body, rates found by trying, whose pot it is,
+    rests named by the verdict. Call it after the lease is settled.
+
+    `opened`: steady time of the lease, 0 when not known; `answered_at`: wall time of the answer's head.
+    """
+    ledger = runtime.ledger
+    for lesson in lessons(target, headers, verdict):
+        at = None if answered_at is None else answered_at - lesson.ago_s
+        ledger.learn(lesson.limit, evidence=lesson.evidence, used=lesson.used, at=at)
+    meter = unknown_rate(target)
+    if verdict is None or verdict.kind == "ok":
+        if meter:
+            ledger.pace_answered(meter, opened)
+        return
+    if meter and verdict.kind == "rate_limited_minute" and not verdict.shared:
+        ledger.pace_refused(meter, opened)
+    if verdict.account:
+        from freellm_cli.services.suspicion import note_named_account
+
+        note_named_account(runtime, target, verdict)
+    rest(runtime, target, verdict, request_id=request_id)
 
 
 def final_error(

@@ -9,7 +9,7 @@ from freellm_cli.core.catalog import ModelSpec, ProviderSpec, filled_in, merged_
 from freellm_cli.core.chat import Target
 from freellm_cli.core.credentials import Credential
 from freellm_cli.core.http import Timeouts
-from freellm_cli.core.limits import Limit
+from freellm_cli.core.limits import COUNT_ONLY, REQUESTS, Limit, Window
 from freellm_cli.core.needs import Needs, unmet
 from freellm_cli.core.published import limits_for
 from freellm_cli.core.rotation import Candidate
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from freellm_cli.providers.registry import Catalog
     from freellm_cli.services.runtime import Runtime
 
+
+RATE_WINDOW = Window("sliding", 60.0)
+MEASURED_FOR_S = 3600.0
+"""A speed that was measured longer ago is measured anew."""
 
 NOT_FREE = "is not in the free tier (its limit is 0)"
 
@@ -75,17 +79,38 @@ class Pool:
         )
 
     def credentials(self) -> tuple[Credential, ...]:
-        return self._runtime.credentials()
+        """With the accounts that were learned, where the user has named none."""
+        found = self._runtime.credentials()
+        accounts = self._runtime.ledger.lessons().accounts
+        if not accounts:
+            return found
+        return tuple(
+            item
+            if item.account or item.id not in accounts
+            else item._replace(account=accounts[item.id].name)
+            for item in found
+        )
 
     def plan(self, asked: str, needs: Needs) -> Plan:
         """Raises UnknownName, NoCredential or ProviderClosed as `core.routing.resolve` does."""
-        route = resolve(asked, self.book())
+        if self._runtime.settings.private:
+            needs = needs._replace(private=True)
+        route = self._route(asked, needs)
         targets: list[PoolTarget] = []
         excluded = [Excluded(item.model_id, item.reason) for item in route.excluded]
         for step, models in enumerate(item.models for item in route.steps):
             for model in models:
                 self._add_targets(model, step, needs, targets, excluded)
         return Plan(route, tuple(targets), tuple(excluded))
+
+    def _route(self, asked: str, needs: Needs) -> Route:
+        book = self.book()
+        for rule in self._runtime.settings.routes:
+            if rule.fits(asked, needs.prompt_tokens, needs.capabilities):
+                name = asked or book.default_model or "auto"
+                book = book._replace(aliases={**book.aliases, name: rule.use})
+                return resolve(name, book)._replace(asked=asked)
+        return resolve(asked, book)
 
     def targets_of(self, model: ModelSpec, needs: Needs) -> list[PoolTarget]:
         """One model with every enabled credential that may ask it."""
@@ -109,6 +134,7 @@ class Pool:
         if reason:
             excluded.append(Excluded(model.id, reason))
             return
+        shut = self._runtime.ledger.lessons().shut
         for credential in self.credentials():
             if credential.provider != model.provider:
                 continue
@@ -117,7 +143,7 @@ class Pool:
                 excluded.append(Excluded(f"{credential.id}/{model.id}", why))
                 continue
             target = self._target(credential, model, provider, step, needs)
-            if any(limit.amount == 0 for limit in target.candidate.limits):
+            if any(limit.amount == 0 or limit.meter in shut for limit in target.candidate.limits):
                 excluded.append(Excluded(target.candidate.key, NOT_FREE))
                 continue
             targets.append(target)
@@ -126,6 +152,16 @@ class Pool:
         self, provider: ProviderSpec, model: ModelSpec, credential: Credential, account: str
     ) -> tuple[Limit, ...]:
         """The user's limits, and the published ones that no limit of the user's speaks for."""
+        known = self._known_limits(provider, model, credential, account)
+        if any(limit.amount >= 0 and _is_rate(limit) for limit in known):
+            return known
+        # Nobody tells this rate: it is counted, so that it can be found by trying.
+        owner = meter_owner(provider, credential.id, account)
+        return (*known, Limit(f"{owner}|{model.name}", REQUESTS, RATE_WINDOW, COUNT_ONLY))
+
+    def _known_limits(
+        self, provider: ProviderSpec, model: ModelSpec, credential: Credential, account: str
+    ) -> tuple[Limit, ...]:
         stated = self._runtime.settings.limits_for(
             model,
             credential=credential.id,
@@ -152,6 +188,7 @@ class Pool:
         needs: Needs,
     ) -> PoolTarget:
         settings = self._runtime.settings.provider(provider.id)
+        rotation = settings.rotation or self._runtime.settings.rotation
         account = credential.account or credential.id
         provider = filled_in(provider, credential.extra)
         quirks: dict[str, Any] = {**merged_quirks(provider, model), **settings.quirks}
@@ -166,7 +203,8 @@ class Pool:
             model_id=model.id,
             limits=self._limits(provider, model, credential, account),
             rest_keys=rest_keys(credential, model, account),
-            rotation=settings.rotation or self._runtime.settings.rotation,
+            rotation=rotation,
+            first_token_s=self._first_token_s(credential, model) if rotation == "fastest" else None,
         )
         return PoolTarget(
             candidate=candidate,
@@ -187,6 +225,27 @@ class Pool:
             counted_tokens=needs.counted_tokens(str(quirks.get("tokens_counted", "total"))),
         )
 
+    def _first_token_s(self, credential: Credential, model: ModelSpec) -> float:
+        """Measured, to two digits; 0 for what was never measured or not lately, so that it is tried."""
+        speeds = self._runtime.ledger.lessons().speeds
+        seconds, at = speeds.get(f"{credential.id}/{model.id}", (0.0, 0.0))
+        if self._runtime.clock.now() - at > MEASURED_FOR_S:
+            return 0.0
+        return float(f"{seconds:.2g}")
+
+
+def meter_owner(provider: ProviderSpec, credential: str, account: str) -> str:
+    """Whose counts a limit of this provider goes by, as far as nothing else is said."""
+    return {
+        "account": f"account:{provider.id}/{account}",
+        "provider": f"provider:{provider.id}",
+        "address": f"address:{provider.id}",
+    }.get(provider.limit_scope, f"credential:{credential}")
+
+
+def _is_rate(limit: Limit) -> bool:
+    return limit.unit == REQUESTS and limit.window.kind == "sliding" and limit.window.seconds <= 60
+
 
 def rest_keys(credential: Credential, model: ModelSpec, account: str) -> tuple[str, ...]:
     """Every rest that keeps this target from being asked, widest last."""
@@ -194,6 +253,7 @@ def rest_keys(credential: Credential, model: ModelSpec, account: str) -> tuple[s
         f"target:{credential.id}/{model.id}",
         f"model:{model.id}",
         f"credential:{credential.id}",
+        f"account:{model.provider}/{account}|{model.name}",
         f"account:{model.provider}/{account}",
         f"provider:{model.provider}",
         f"address:{model.provider}",

@@ -9,6 +9,8 @@ from freellm_cli.storage.ledger_reports import Learned
 
 TRUSTED_S = 30 * 86_400.0
 """A limit that nobody has told again for so long may have changed."""
+NOTHING_TRUSTED_S = 86_400.0
+"""The same for one that allows nothing: nobody asks again, so nobody could be told otherwise."""
 
 _PUT = """
 INSERT INTO learned VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -39,9 +41,13 @@ def trusted(connection: sqlite3.Connection, wall: float) -> dict[str, list[Limit
     """The learned limits of each meter that hold now."""
     found: dict[str, list[Limit]] = {}
     for learned in every(connection):
-        if learned.at > wall - TRUSTED_S:
+        if holds(learned, wall):
             found.setdefault(learned.limit.meter, []).append(learned.limit)
     return found
+
+
+def holds(learned: Learned, wall: float) -> bool:
+    return learned.at > wall - (TRUSTED_S if learned.limit.amount else NOTHING_TRUSTED_S)
 
 
 def every(connection: sqlite3.Connection) -> list[Learned]:
@@ -58,8 +64,10 @@ def every(connection: sqlite3.Connection) -> list[Learned]:
 def forget(connection: sqlite3.Connection, meter: str | None) -> int:
     if meter is None:
         gone = connection.execute("DELETE FROM learned").rowcount
+        connection.execute("DELETE FROM pace")
     else:
         gone = connection.execute("DELETE FROM learned WHERE meter = ?", (meter,)).rowcount
+        connection.execute("DELETE FROM pace WHERE meter = ?", (meter,))
     if gone:
         _tell_all(connection)
     return gone

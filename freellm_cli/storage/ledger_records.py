@@ -10,7 +10,7 @@ from freellm_cli.core.counters import Moment, Use
 from freellm_cli.core.limits import COUNT_ONLY, REQUESTS, TOKENS, Limit
 from freellm_cli.core.rotation import Candidate, Wish
 from freellm_cli.storage import ledger_rests
-from freellm_cli.storage.ledger_store import LedgerStore
+from freellm_cli.storage.ledger_lessons import LedgerLessons
 
 if TYPE_CHECKING:
     from freellm_cli.storage.ledger_reports import (
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     )
 
 
-class LedgerRecords(LedgerStore):
+class LedgerRecords(LedgerLessons):
     """Base of `storage.ledger.Ledger`. All times are wall times."""
 
     # Rests

@@ -131,4 +131,53 @@ CREATE TABLE conversation (
 ) WITHOUT ROWID;
 """
 
-LEDGER = Schema("ledger", (_VERSION_1,))
+_VERSION_2 = """
+-- The account that a credential was found to belong to.
+CREATE TABLE account (
+    credential TEXT PRIMARY KEY,
+    name TEXT NOT NULL,            -- a hash of the provider's own id, or of the credentials together
+    how TEXT NOT NULL,             -- "named" in an error, "together": refused alike
+    at REAL NOT NULL               -- wall time when it was last seen
+) WITHOUT ROWID;
+
+-- Late refusals for a spent limit, to see which credentials are refused alike.
+CREATE TABLE refusal (
+    number INTEGER PRIMARY KEY,
+    provider TEXT NOT NULL,
+    model TEXT NOT NULL,           -- the model's id
+    kind TEXT NOT NULL,            -- the verdict's kind
+    credential TEXT NOT NULL,
+    account TEXT NOT NULL,         -- as far as it was known then
+    at REAL NOT NULL               -- steady
+);
+
+-- How often two credentials were refused alike against what we had counted.
+CREATE TABLE kinship (
+    one TEXT NOT NULL,             -- the smaller credential id
+    other TEXT NOT NULL,
+    together INTEGER NOT NULL,
+    at REAL NOT NULL,              -- steady time of the latest
+    PRIMARY KEY (one, other)
+) WITHOUT ROWID;
+
+-- Measured times to the first token.
+CREATE TABLE speed (
+    target TEXT PRIMARY KEY,       -- the candidate's key
+    first_token_s REAL NOT NULL,   -- an average that forgets
+    at REAL NOT NULL               -- wall time of the latest
+) WITHOUT ROWID;
+
+-- Rates that are being found by trying. See core.pacing.
+CREATE TABLE pace (
+    meter TEXT PRIMARY KEY,
+    amount INTEGER NOT NULL,       -- requests a minute that are tried now
+    ceiling INTEGER NOT NULL,      -- after so many in a minute one was refused
+    refused REAL NOT NULL,         -- when (steady)
+    raised REAL NOT NULL,          -- when `amount` last grew (steady)
+    patience REAL NOT NULL,        -- seconds until more than the ceiling is tried
+    step INTEGER NOT NULL,         -- by how much
+    refusals TEXT NOT NULL         -- steady times of the last minute's, with commas
+) WITHOUT ROWID;
+"""
+
+LEDGER = Schema("ledger", (_VERSION_1, _VERSION_2))

@@ -1,0 +1,80 @@
+"""Refusals that say more than they state: whose pot it is, and who shares it."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from freellm_cli.core.verdicts import Verdict
+from freellm_cli.services.learning import saw_room
+from freellm_cli.storage.ledger_accounts import NAMED, TOGETHER, Refusal
+
+if TYPE_CHECKING:
+    from freellm_cli.services.pool import PoolTarget
+    from freellm_cli.services.runtime import Runtime
+
+SEVERAL = 3
+"""So many credentials refused alike within seconds let what they may share rest."""
+
+FIRST_LOOK_S = 1.0
+"""Until one request tries whether the suspicion is true; doubled each time that it is."""
+
+
+def note_named_account(runtime: Runtime, target: PoolTarget, verdict: Verdict) -> None:
+    """Keeps whose pot an error names, as a hash: the id itself is nobody's business."""
+    if verdict.account and target.provider.limit_scope == "account":
+        name = _hashed(f"{target.provider.id}:{verdict.account}")
+        runtime.ledger.note_account(target.credential.id, target.provider.id, name, how=NAMED)
+
+
+def suspect(
+    runtime: Runtime, target: PoolTarget, verdict: Verdict, *, seconds: float, request_id: str
+) -> None:
+    """After a spent limit: looks who else was refused so just now.
+
+    Several at once let the model rest for all of the provider's credentials, or everything behind this
+    address when more than one model is refused; a trial after a second tells whether that is true.
+    `seconds`: how long the refused target itself rests.
+    """
+    if verdict.scope not in ("model", "key", "account") or verdict.shared:
+        return
+    candidate = target.candidate
+    refusal = Refusal(
+        candidate.provider,
+        candidate.model_id,
+        verdict.kind,
+        candidate.credential,
+        candidate.account,
+        saw_room(target, verdict),
+    )
+    alike, kin = runtime.ledger.note_refusal(refusal)
+    if kin and target.provider.limit_scope == "account":
+        _join(runtime, candidate.provider, kin)
+    if len(alike.credentials) < SEVERAL:
+        return
+    wide = len(alike.models) > 1 or verdict.scope != "model"
+    key = f"address:{candidate.provider}" if wide else f"model:{candidate.model_id}"
+    strikes = runtime.ledger.strikes(key)
+    pause = min(FIRST_LOOK_S * 2.0 ** min(strikes, 16), seconds)
+    runtime.ledger.rest(
+        key,
+        until=runtime.clock.now() + pause,
+        reason=f"{len(alike.credentials)} keys were refused alike within seconds: "
+        "they may share a limit",
+        kind=verdict.kind,
+        request_id=request_id,
+        calendar=False,
+        trial=True,
+    )
+
+
+def _join(runtime: Runtime, provider: str, credentials: tuple[str, ...]) -> None:
+    known = runtime.ledger.lessons().accounts
+    names = [known[each].name for each in credentials if each in known]
+    name = names[0] if names else _hashed(f"{provider}:{min(credentials)}")
+    for credential in credentials:
+        runtime.ledger.note_account(credential, provider, name, how=TOGETHER)
+
+
+def _hashed(text: str) -> str:
+    return f"~{sha256(text.encode()).hexdigest()[:8]}"

@@ -1,0 +1,92 @@
+"""Rates found by trying, and measured speeds. Every function runs inside a transaction."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from freellm_cli.core.counters import Moment
+from freellm_cli.core.limits import REQUESTS, Limit, Window, window_name
+from freellm_cli.core.pacing import WINDOW_S, Pace, after_answer, after_refusal
+from freellm_cli.storage import ledger_counters, ledger_learned
+
+WINDOW = Window("sliding", WINDOW_S)
+SOURCE = "rate"
+_WEIGHT = 0.3
+"""Of the latest measurement in the average."""
+
+_SELECT = "SELECT amount, ceiling, refused, raised, patience, step, refusals FROM pace"
+_PUT = "INSERT OR REPLACE INTO pace VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+
+
+def refused(connection: sqlite3.Connection, meter: str, opened: float, moment: Moment) -> None:
+    """A request that was opened then was refused for its rate, and nobody said what the limit is."""
+    if _is_told(connection, meter):
+        return
+    held = _read(connection, meter)
+    pace = after_refusal(held, _counted(connection, meter, moment), opened, moment.steady)
+    _write(connection, meter, held, pace, moment)
+
+
+def answered(connection: sqlite3.Connection, meter: str, opened: float, moment: Moment) -> None:
+    held = _read(connection, meter)
+    if held is None or (_is_told(connection, meter) and _drop(connection, meter)):
+        return
+    pace = after_answer(held, _counted(connection, meter, moment), opened, moment.steady)
+    if pace is not held:
+        _write(connection, meter, held, pace, moment)
+
+
+def note_speed(
+    connection: sqlite3.Connection, target: str, first_token_s: float, wall: float
+) -> None:
+    connection.execute(
+        "INSERT INTO speed VALUES (?, ?, ?) ON CONFLICT (target) DO UPDATE SET "
+        "first_token_s = first_token_s + ? * (excluded.first_token_s - first_token_s), "
+        "at = excluded.at",
+        (target, first_token_s, wall, _WEIGHT),
+    )
+
+
+def speeds(connection: sqlite3.Connection) -> dict[str, tuple[float, float]]:
+    """The average and the wall time of its latest measurement, for each target."""
+    rows = connection.execute("SELECT target, first_token_s, at FROM speed")
+    return {target: (seconds, at) for target, seconds, at in rows}
+
+
+def _read(connection: sqlite3.Connection, meter: str) -> Pace | None:
+    row = connection.execute(f"{_SELECT} WHERE meter = ?", (meter,)).fetchone()
+    if row is None:
+        return None
+    refusals = tuple(float(at) for at in row[6].split(",") if at)
+    return Pace._make((*row[:6], refusals))
+
+
+def _write(
+    connection: sqlite3.Connection, meter: str, held: Pace | None, pace: Pace, moment: Moment
+) -> None:
+    refusals = ",".join(f"{at:.3f}" for at in pace.refusals[-100:])
+    connection.execute(_PUT, (meter, *pace[:6], refusals))
+    if held is None or held.amount != pace.amount:
+        limit = Limit(meter, REQUESTS, WINDOW, pace.amount, SOURCE)
+        ledger_learned.put(connection, limit, "found by trying", moment.wall)
+
+
+def _counted(connection: sqlite3.Connection, meter: str, moment: Moment) -> int:
+    counter = ledger_counters.load(connection, [(meter, WINDOW)], [meter], moment)[0]
+    if counter.is_stale(moment.steady):
+        ledger_counters.expire(connection, counter, moment.steady)
+        ledger_counters.save(connection, [counter], moment.steady)
+    return counter.requests
+
+
+def _is_told(connection: sqlite3.Connection, meter: str) -> bool:
+    row = connection.execute(
+        "SELECT 1 FROM learned WHERE meter = ? AND unit = ? AND window = ? AND source <> ?",
+        (meter, REQUESTS, window_name(WINDOW), SOURCE),
+    ).fetchone()
+    return row is not None
+
+
+def _drop(connection: sqlite3.Connection, meter: str) -> bool:
+    connection.execute("DELETE FROM pace WHERE meter = ?", (meter,))
+    return True
