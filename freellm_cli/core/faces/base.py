@@ -72,7 +72,7 @@ class FaceWriter(Protocol):
         """The end of a whole stream, with the finish reason that the deltas brought."""
 
     def error(self, error: FreellmError) -> bytes:
-        """An error after the first frame: never a false end."""
+        """An error in the stream, after `start` or in place of it: never a false end."""
 
     def keep_alive(self) -> bytes:
         """A frame that clients ignore, before `start` too; empty in a dialect that has none."""

@@ -49,12 +49,14 @@ class GeminiFaceWriter:
         self._array = bool(ask.memory.get("array"))
         self.content_type = JSON if self._array else EVENT_STREAM
         self._head = head
+        self._started = False
         self._begun = False
         self._inner = gemini_face.GeminiWriter(
             head.model, head.stem, thoughts=bool(ask.memory.get("thoughts"))
         )
 
     def start(self) -> bytes:
+        self._started = True
         return b"[" if self._array else b""
 
     def delta(self, delta: Delta) -> bytes:
@@ -77,8 +79,9 @@ class GeminiFaceWriter:
         return frames + b"]" if self._array else frames
 
     def error(self, error: FreellmError) -> bytes:
+        start = b"" if self._started else self.start()
         frame = self._frame(error_body(error, self._head.request_id))
-        return frame + b"]" if self._array else frame
+        return start + frame + b"]" if self._array else frame
 
     def keep_alive(self) -> bytes:
         return b" " if self._array else COMMENT

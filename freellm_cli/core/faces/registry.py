@@ -19,13 +19,18 @@ _FACES = {
 FACE_NAMES = tuple(_FACES)
 
 _PLAIN = ReplyStyle()
+_loaded: dict[str, Face] = {}
 
 
 def face(name: str) -> Face:
     """One of FACE_NAMES. Raises KeyError for any other."""
-    module_name, parse, writer = _FACES[name]
-    module = import_module(f"freellm_cli.core.faces.{module_name}")
-    return Face(name, getattr(module, parse), _dressed(getattr(module, writer)), module.error_body)
+    made = _loaded.get(name)
+    if made is None:
+        module_name, parse, writer = _FACES[name]
+        module = import_module(f"freellm_cli.core.faces.{module_name}")
+        make = _dressed(getattr(module, writer))
+        made = _loaded[name] = Face(name, getattr(module, parse), make, module.error_body)
+    return made
 
 
 def _dressed(

@@ -7,8 +7,7 @@ from freellm_cli.core.errors import FreellmError
 from freellm_cli.core.faces.base import FaceWriter, ReplyStyle
 
 _FENCE = "```"
-# Longer than any name of a language behind a fence.
-_LONGEST_OPENING = 40
+_LONGEST_LANGUAGE = 40
 
 
 def tidy_text(text: str) -> str:
@@ -30,15 +29,8 @@ class TidyText:
     def feed(self, text: str) -> str:
         text = self._held + text
         if not self._begun:
-            text = text.lstrip()
-            if _may_open(text):
-                self._held = text
-                return ""
-            self._begun = bool(text)
-            if text.startswith(_FENCE):
-                self._fenced = True
-                text = _opened(text)
-        end = len(text.rstrip(" \t\r\n`"))
+            text = self._beginning(text)
+        end = _edge(text) if self._begun else 0
         said, self._held = text[:end], text[end:]
         if self._fenced and _FENCE in said:
             # The fence was about a part of the answer only.
@@ -50,28 +42,52 @@ class TidyText:
     def close(self) -> str:
         """What is still to be said: the held end without its white space and its fence."""
         held, self._held = self._held, ""
-        if not self._begun:
-            held = _opened(held) if held.startswith(_FENCE) and "\n" in held else held.strip()
+        if not self._begun and not self._fenced and held.startswith(_FENCE):
+            self._fenced = True
+            held = _behind_opening(held)
+        self._begun = True
         held = held.rstrip()
         if self._fenced:
             held = held.removesuffix(_FENCE).rstrip()
-        self._begun = True
         return held
+
+    def _beginning(self, text: str) -> str:
+        """`text` without white space and an opening fence, as far as it is known what it begins with."""
+        text = text.lstrip()
+        if not self._fenced:
+            if _may_open(text):
+                return text
+            if text.startswith(_FENCE):
+                self._fenced = True
+                text = _behind_opening(text)
+        self._begun = bool(text)
+        return text
+
+
+def _edge(text: str) -> int:
+    """Where the white space and back quotes at the end of `text` begin."""
+    kept = text.rstrip()
+    while kept.endswith("`"):
+        kept = kept.rstrip("`").rstrip()
+    return len(kept)
 
 
 def _may_open(text: str) -> bool:
     """True while `text` could become a line that opens a fence."""
     if not text.startswith(_FENCE):
-        return _FENCE.startswith(text) and bool(text)
-    return "\n" not in text and len(text) < _LONGEST_OPENING and " " not in text[3:].strip()
+        return _FENCE.startswith(text)
+    first = text[len(_FENCE) :]
+    return "\n" not in first and _is_language(first)
 
 
-def _opened(text: str) -> str:
+def _behind_opening(text: str) -> str:
     """`text` behind its opening fence: the rest of that line names a language, or is said."""
     first, line_end, rest = text[len(_FENCE) :].partition("\n")
-    if line_end and " " not in first.strip():
-        return rest.lstrip()
-    return (first + line_end + rest).lstrip()
+    return (rest if line_end and _is_language(first) else first + line_end + rest).lstrip()
+
+
+def _is_language(text: str) -> bool:
+    return len(text) < _LONGEST_LANGUAGE and " " not in text.strip()
 
 
 class DressedWriter:
