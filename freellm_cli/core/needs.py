@@ -60,10 +60,15 @@ def _part_need(part: dict[str, object]) -> str:
     return "pdf" if data.startswith("data:application/pdf") else ""
 
 
+def _is_unknown(model: ModelSpec) -> bool:
+    """Nobody has said what it can do: a name from a list, or of a host of one's own. Its host will tell."""
+    return model.discovered or model.status == "unknown" or model.capabilities == {"chat"}
+
+
 def unmet(needs: Needs, model: ModelSpec, trains_on_prompts: str) -> str:
     """Why this model cannot take the request, in words for a person; "" when it can."""
     missing = sorted(needs.capabilities - model.capabilities)
-    if missing and not model.discovered:  # of a model that only a list names, we do not know
+    if missing and not _is_unknown(model):
         return f"takes no {', '.join(missing)}"
     if model.context and needs.prompt_tokens > model.context:
         return (

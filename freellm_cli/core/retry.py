@@ -12,10 +12,12 @@ from typing import NamedTuple
 from freellm_cli.core.verdicts import Verdict, fields_to_drop
 
 SAME_TARGET_TRIES = 3
+LIMITED_TRIES = 12
 BACKOFF_BASE_S = 0.5
 BACKOFF_CAP_S = 8.0
 FOREIGN_TRIES_FOR_REQUEST_FAULTS = 1
 
+_LIMITED = frozenset({"rate_limited_minute", "quota_exhausted_day"})
 _WORTH_REPEATING = frozenset({"server_error", "timeout", "overloaded", "html_error_page"})
 _BY_SCOPE = {"key": "credential", "account": "account", "provider": "provider", "model": "target"}
 
@@ -55,9 +57,10 @@ def after_verdict(
         if kind == "html_error_page":
             exclude = "provider"
         return Next("elsewhere", exclude, repeatable=tries < SAME_TARGET_TRIES)
-    if verdict.shared and verdict.scope == "model":
-        return Next("elsewhere", "model")
-    return Next("elsewhere", _BY_SCOPE.get(verdict.scope, "target"))
+    exclude = "model" if verdict.shared and verdict.scope == "model" else ""
+    exclude = exclude or _BY_SCOPE.get(verdict.scope, "target")
+    # What is limited rests in the ledger, which knows until when and whether that is in time.
+    return Next("elsewhere", exclude, repeatable=kind in _LIMITED and tries < LIMITED_TRIES)
 
 
 def _after_bad_request(

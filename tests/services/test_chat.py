@@ -238,6 +238,33 @@ def test_limits_are_kept_before_the_upstream_has_to_refuse(home: Household, sim:
     assert sim.counts.refused == 0
 
 
+def test_a_refusal_that_is_over_in_time_is_waited_for(home: Household, sim: Simulator) -> None:
+    home.keys("groq", "only")
+    sim.fail("rate_minute", wait_s=1, times=1)
+    answer = home.ask(model=GROQ, timeout_s=30)
+    assert answer.completion().text
+    assert targets(answer) == [("groq-1", "rate_limited_minute"), ("groq-1", "ok")]
+
+
+def test_a_refusal_that_is_not_over_in_time_is_told_at_once_with_its_wait(
+    home: Household, sim: Simulator
+) -> None:
+    home.keys("groq", "only")
+    sim.fail("rate_minute", wait_s=300, times=None)
+    with pytest.raises(AllLimited) as caught:
+        home.ask(model=GROQ, timeout_s=30)
+    assert 295 < (caught.value.retry_after_s or 0) < 340
+    assert len(sim.seen) == 1
+
+
+def test_a_model_of_which_nothing_is_known_may_be_given_tools(
+    home: Household, sim: Simulator
+) -> None:
+    home.provider("myhost")
+    tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
+    assert home.ask(model="myhost/llama", params={"tools": [tool]}).completion()
+
+
 def test_a_caller_that_leaves_closes_upstream_and_gives_the_lease_back(
     home: Household, sim: Simulator
 ) -> None:
