@@ -28,7 +28,7 @@ def completion(
     from freellm_cli.cli.shells import completion_script
     from freellm_cli.services.completion_files import install_script, own_shell, shown_script
 
-    shell = shell.lower() or own_shell(ctx.obj.env)
+    shell = shell or own_shell(ctx.obj.env)
     text = completion_script(shell, command_tree())
     act = install_script if install else shown_script
     raise typer.Exit(render(ctx.obj, act(shell, text, ctx.obj.env)))

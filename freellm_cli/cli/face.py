@@ -123,10 +123,11 @@ class Face:
             return "" if not self.verbose else f"\n{text}"
 
     def _clean(self, text: str) -> str:
-        if self._runtime is None or not text:
+        """Without the secrets that are known here, and without what looks like one."""
+        if not text:
             return text
         try:
-            return self._runtime.redactor.clean(text)
+            return self.runtime.redactor.clean(text)
         except Exception:  # noqa: BLE001 - what is broken is being reported: keys may be unreadable
             from freellm_cli.core.redaction import Redactor
 

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from freellm_cli.core.errors import ConfigError, UnknownName
+from freellm_cli.core.secret import Secret
 from freellm_cli.core.settings import Settings
 from freellm_cli.core.settings_docs import plain, shown_settings
 from freellm_cli.core.settings_load import nearest_keys
@@ -64,7 +65,8 @@ def set_setting(runtime: Runtime, key: str, text: str) -> Result:
     known = _known(key)
     value = _value(known, key, text)
     _file(runtime).set(key, value)
-    return Result({"key": key, "value": value}, (Line(f"{key} = {_text(value)}", "good"),))
+    shown = Secret(value).masked() if known.kind == "secret" else value
+    return Result({"key": key, "value": shown}, (Line(f"{key} = {_text(shown)}", "good"),))
 
 
 def unset_setting(runtime: Runtime, key: str) -> Result:
