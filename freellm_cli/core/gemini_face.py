@@ -124,10 +124,13 @@ def _googles_own(body: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]
 
 def _put_tools(params: dict[str, Any], google: dict[str, Any], body: dict[str, Any]) -> None:
     functions: list[dict[str, Any]] = []
-    for tool in body.get("tools") or ():
-        if not isinstance(tool, dict):
-            raise RequestRefused("tools must be a list of objects")
-        declared = field(tool, "functionDeclarations") or ()
+    tools = body.get("tools") or []
+    if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
+        raise RequestRefused("tools must be a list of objects")
+    for tool in tools:
+        declared = field(tool, "functionDeclarations") or []
+        if not isinstance(declared, list):
+            raise RequestRefused("tools.functionDeclarations must be a list of objects")
         functions += [_function(one) for one in declared if isinstance(one, dict)]
         own = {k: v for k, v in tool.items() if _camel(k) != "functionDeclarations"}
         if own:
@@ -147,7 +150,8 @@ def _tool_choice(config: object) -> tuple[Any, list[str]]:
     if not isinstance(calling, dict):
         return None, []
     mode = str(calling.get("mode") or "").upper()
-    allowed = [str(name) for name in field(calling, "allowedFunctionNames") or ()]
+    names = field(calling, "allowedFunctionNames")
+    allowed = [str(name) for name in names] if isinstance(names, list) else []
     if mode == "ANY" and len(allowed) == 1:
         return {"type": "function", "function": {"name": allowed[0]}}, []
     choice = {"AUTO": "auto", "NONE": "none", "ANY": "required", "VALIDATED": "auto"}.get(mode)

@@ -50,6 +50,7 @@ _LEVEL_KEYS = ("type", "effort", "enabled", "budget_tokens", "max_tokens")
 
 # Tokens of thinking up to which a budget counts as the level.
 _LOW, _MEDIUM = 2048, 10240
+_ENDLESS = 1e9
 
 _BUDGETS = {"off": 0, "minimal": 512, "low": 1024, "medium": 8192, "high": 24576, "auto": -1}
 
@@ -126,7 +127,7 @@ def _level_in(value: Any, kept: dict[str, Any]) -> str | None:
     if effort is not None:
         return _level_in(effort, kept) if not isinstance(effort, dict) else None
     if isinstance(budget, int | float) and not isinstance(budget, bool):
-        if budget > 0:
+        if 0 < budget < _ENDLESS:
             kept["max_tokens"] = int(budget)
         return level_of_budget(budget)
     return switch

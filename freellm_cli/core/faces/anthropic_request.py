@@ -7,6 +7,7 @@ unknown fields are ignored.
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from freellm_cli.core.chat import ChatRequest, Message
@@ -36,7 +37,7 @@ def parse_messages(body: Any, path_model: str, stream: bool | None) -> Ask:
     if limit is not None:
         if isinstance(limit, bool) or not isinstance(limit, int | float):
             raise BadField("max_tokens", "a number")
-        if limit > 0:
+        if 0 < limit < math.inf:
             params["max_tokens"] = int(limit)
     stops = _stops(body.get("stop_sequences"))
     if stops:

@@ -7,6 +7,7 @@ items are ignored.
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from freellm_cli.core.chat import ChatRequest, Message
@@ -72,7 +73,7 @@ def _params(body: dict[str, Any], tools: Tools) -> dict[str, Any]:
     if limit is not None:
         if isinstance(limit, bool) or not isinstance(limit, int | float):
             raise BadField("max_output_tokens", "a number")
-        if limit > 0:
+        if 0 < limit < math.inf:
             params["max_tokens"] = int(limit)
     choice = chosen(body.get("tool_choice"), tools)
     if tools.functions:

@@ -66,10 +66,10 @@ class TidyText:
 
 def _edge(text: str) -> int:
     """Where the white space and back quotes at the end of `text` begin."""
-    kept = text.rstrip()
-    while kept.endswith("`"):
-        kept = kept.rstrip("`").rstrip()
-    return len(kept)
+    end = len(text)
+    while end and (text[end - 1] == "`" or text[end - 1].isspace()):
+        end -= 1
+    return end
 
 
 def _may_open(text: str) -> bool:
