@@ -1,0 +1,195 @@
+"""The ledger against upstreams that count to the microsecond, in simulated time.
+
+The one promise: a request that the ledger lets go is never refused for a limit that it knew.
+"""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from freellm_cli.core.limits import REQUESTS, TOKENS, Limit, Window
+from freellm_cli.core.rotation import Candidate
+from freellm_cli.storage.ledger import Ledger
+from tests.support.strict_world import Habits, Upstream, World, work
+from tests.support.targets import (
+    PACIFIC,
+    at_once,
+    first_use,
+    per_day,
+    per_minute,
+    pool,
+    target,
+    tokens_per_minute,
+)
+
+HOUR = 3600.0
+QUICK = Habits(
+    tokens=lambda rng: rng.randint(100, 2000),
+    latency=lambda rng: (rng.uniform(0.0, 0.3), rng.uniform(0.05, 1.0), rng.uniform(0.0, 3.0)),
+    patience_s=1e7,
+)
+
+
+def pacific(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(PACIFIC)).timestamp()
+
+
+class Town:
+    """A world with `processes` ledgers on one file and a strict upstream."""
+
+    def __init__(self, folder: Path, start: float, processes: int) -> None:
+        self.world = World(start)
+        self.upstream = Upstream(self.world)
+        self.ledgers = [
+            Ledger(
+                str(folder / "ledger.db"),
+                clock=self.world.clock,
+                rng=random.Random(number),
+                boot="this boot",
+            )
+            for number in range(processes)
+        ]
+
+    def work(
+        self, candidates: tuple[Candidate, ...], habits: Habits = QUICK, *, seed: int = 1
+    ) -> None:
+        """One worker in each process, asking as fast as it is let."""
+        for number, ledger in enumerate(self.ledgers):
+            rng = random.Random(seed * 1000 + number)
+            self.world.start(work(self.world, ledger, self.upstream, candidates, habits, rng))
+
+    def close(self) -> None:
+        for ledger in self.ledgers:
+            ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("limits", "possible"),
+    [
+        ((per_minute(10), tokens_per_minute(250_000), per_day(250)), 1250),
+        ((per_minute(5), tokens_per_minute(250_000), per_day(20)), 100),
+    ],
+    ids=["250 a day", "20 a day"],
+)
+def test_a_day_of_far_too_much_demand_uses_all_and_is_never_refused(
+    tmp_path: Path, limits: tuple[Limit, ...], possible: int
+) -> None:
+    midnight = pacific("2026-11-20T00:00")
+    town = Town(tmp_path, midnight - 0.3 * HOUR, processes=8)
+    town.work(pool(5, *limits))
+    town.world.run(midnight + 2 * HOUR)
+    today = [seen for seen in town.upstream.seen if seen.admitted and seen.at >= midnight]
+    assert town.upstream.refused == 0
+    assert len(today) >= 0.98 * possible
+    town.close()
+
+
+def test_a_minute_is_used_to_the_full_and_equal_keys_equally(tmp_path: Path) -> None:
+    brisk = QUICK._replace(latency=lambda rng: (0.01, rng.uniform(0.02, 0.1), 0.0))
+    town = Town(tmp_path, pacific("2026-11-20T12:00"), processes=4)
+    town.work(pool(5, per_minute(10)), brisk)
+    town.world.run(pacific("2026-11-20T12:30"))
+    assert town.upstream.refused == 0
+    assert town.upstream.answered >= 0.98 * 5 * 10 * 30
+    used = town.upstream.by_credential().values()
+    assert max(used) - min(used) <= 0.05 * max(used)
+    town.close()
+
+
+@pytest.mark.parametrize(
+    "around", ["2026-03-08", "2026-11-01"], ids=["spring forward", "fall back"]
+)
+def test_every_day_of_a_week_over_a_clock_change_is_used_whole(tmp_path: Path, around: str) -> None:
+    first = datetime.fromisoformat(around) - timedelta(days=3)
+    start = pacific(first.isoformat())
+    town = Town(tmp_path, start + 60, processes=2)
+    town.work(pool(2, per_minute(10), per_day(15)))
+    town.world.run(start + 7 * 24 * HOUR + 2 * HOUR)
+    assert town.upstream.refused == 0
+    zone = ZoneInfo(PACIFIC)
+    days: dict[str, int] = {}
+    for seen in town.upstream.seen:
+        day = datetime.fromtimestamp(seen.at, zone).date().isoformat()
+        days[day] = days.get(day, 0) + 1
+    whole = [(first + timedelta(days=number)).date().isoformat() for number in range(7)]
+    assert [days[day] for day in whole] == [30] * 7
+    town.close()
+
+
+def test_a_clock_that_leaps_about_costs_no_minute(tmp_path: Path) -> None:
+    town = Town(tmp_path, pacific("2026-11-20T12:00"), processes=3)
+    world = town.world
+    town.work(pool(2, per_minute(6)))
+    rng = random.Random(5)
+    for minute in range(1, 30):
+        leap = rng.choice((-7200.0, -90.0, -2.5, 3.0, 61.0, 5400.0))
+        world.at(world.true_time + 60.0 * minute, lambda leap=leap: world.clock.leap(leap))
+    world.run(pacific("2026-11-20T12:30"))
+    assert town.upstream.refused == 0
+    assert town.upstream.answered >= 0.94 * 2 * 6 * 30
+    town.close()
+
+
+LIMITS = st.one_of(
+    st.integers(1, 8).map(per_minute),
+    st.integers(2, 30).map(lambda amount: per_day(amount, "UTC")),
+    st.builds(
+        lambda amount, seconds: Limit("", REQUESTS, Window("sliding", seconds), amount),
+        st.integers(1, 4),
+        st.sampled_from([0.5, 1.0, 7.0, 600.0]),
+    ),
+    st.integers(2000, 9000).map(tokens_per_minute),
+    st.builds(first_use, st.integers(1, 12), st.sampled_from([30.0, 300.0])),
+    st.integers(1, 3).map(at_once),
+    st.integers(2, 9).map(lambda amount: per_minute(amount, "account:gemini/shared|*")),
+    st.builds(
+        lambda amount: Limit("provider:gemini|*", TOKENS, Window("sliding", 20.0), amount),
+        st.integers(2500, 9000),
+    ),
+)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+@given(
+    keys=st.lists(st.lists(LIMITS, min_size=1, max_size=4), min_size=1, max_size=3),
+    processes=st.integers(1, 4),
+    slowness=st.sampled_from([0.001, 0.2, 5.0, 40.0]),
+    seed=st.integers(0, 1000),
+    leaps=st.lists(st.sampled_from([-3700.0, -5.0, 2.5, 3700.0]), max_size=3),
+)
+def test_whatever_the_limits_no_request_is_refused(
+    keys: list[list[Limit]], processes: int, slowness: float, seed: int, leaps: list[float]
+) -> None:
+    habits = Habits(
+        tokens=lambda rng: rng.randint(1, 2000),
+        latency=lambda rng: tuple(rng.uniform(0.0, slowness) for _ in range(3)),  # type: ignore[arg-type,return-value]
+        patience_s=1e6,
+        pause=lambda rng: rng.choice((0.0, 0.0, rng.uniform(0.0, 30.0))),
+    )
+    candidates = tuple(target(f"gemini-{number}", *limits) for number, limits in enumerate(keys))
+    # A day is a matter of the wall clock: one that leaps would rightly mislead it.
+    by_day = any(limit.window.kind == "day" for limits in keys for limit in limits)
+    with tempfile.TemporaryDirectory() as folder:
+        town = Town(Path(folder), 1_800_020_000.0 + 66_000.0, processes)
+        town.work(candidates, habits, seed=seed)
+        world = town.world
+        for number, leap in enumerate(() if by_day else leaps):
+            world.at(
+                world.true_time + 100.0 * (number + 1), lambda leap=leap: world.clock.leap(leap)
+            )
+        world.run(world.true_time + 900.0)
+        assert town.upstream.refused == 0
+        assert town.upstream.answered > 0
+        town.close()
