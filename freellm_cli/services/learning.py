@@ -145,7 +145,8 @@ def rest_key(target: PoolTarget, verdict: Verdict) -> str:
         return f"model:{candidate.model_id}"
     pot = f"account:{candidate.provider}/{candidate.account}"
     if verdict.kind in LIMITED and counts_by_known_account(target):
-        pots = {"key": pot, "model": f"{pot}|{target.model.name}"}
+        group = f"group:{target.model.group}" if target.model.group else target.model.name
+        pots = {"key": pot, "model": f"{pot}|{group}"}
         if verdict.scope in pots:
             return pots[verdict.scope]
     return {

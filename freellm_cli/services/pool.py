@@ -254,6 +254,7 @@ def rest_keys(credential: Credential, model: ModelSpec, account: str) -> tuple[s
         f"model:{model.id}",
         f"credential:{credential.id}",
         f"account:{model.provider}/{account}|{model.name}",
+        f"account:{model.provider}/{account}|group:{model.group}",
         f"account:{model.provider}/{account}",
         f"provider:{model.provider}",
         f"address:{model.provider}",
