@@ -19,12 +19,13 @@ def tidy_text(text: str) -> str:
 class TidyText:
     """`tidy_text` for text that comes in pieces: holds back what may turn out to be the edge."""
 
-    __slots__ = ("_begun", "_fenced", "_held")
+    __slots__ = ("_begun", "_fenced", "_held", "_spoken")
 
     def __init__(self) -> None:
         self._held = ""
         self._begun = False
         self._fenced = False
+        self._spoken = False
 
     def feed(self, text: str) -> str:
         text = self._held + text
@@ -36,7 +37,8 @@ class TidyText:
             # The fence was about a part of the answer only.
             self._fenced = False
             before, _, after = said.partition(_FENCE)
-            said = before + after
+            said = before + after if before or self._spoken else after.lstrip()
+        self._spoken = self._spoken or bool(said)
         return said
 
     def close(self) -> str:

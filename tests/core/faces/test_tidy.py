@@ -31,6 +31,7 @@ from tests.support.faces import STORY, TOLD, events, stream, writer
         ("see:\n```\ncode\n```", "see:\n```\ncode\n```"),
         ("```\ncode\n```\nis it", "code\n\nis it"),
         ("```json\n{", "{"),
+        ("`````` a", "a"),
     ],
 )
 def test_white_space_and_a_fence_about_everything_go(text: str, tidy: str) -> None:
