@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +39,12 @@ def google() -> Iterator[GoogleEmulator]:
 
 
 @pytest.fixture
-def clock() -> SteppingClock:
-    return SteppingClock()
+def home(tmp_path: Path, google: GoogleEmulator) -> Household:
+    return Household(tmp_path, None).config(google.config())  # type: ignore[arg-type]
 
 
-@pytest.fixture
-def home(tmp_path: Path, google: GoogleEmulator, clock: SteppingClock) -> Household:
-    return Household(tmp_path, None, clock=clock).config(google.config())  # type: ignore[arg-type]
+def home_at(clock: SteppingClock, folder: Path, google: GoogleEmulator) -> Household:
+    return Household(folder, None, clock=clock).config(google.config())  # type: ignore[arg-type]
 
 
 def ask(home: Household, model: str = MODEL, **more: Any) -> str:
@@ -164,16 +164,16 @@ def test_thoughts_and_usage_come_out_of_the_envelope(
     assert answer.usage.total == 7
 
 
-def test_an_error_inside_the_stream_moves_the_question_on(
-    home: Household, google: GoogleEmulator
+@pytest.mark.parametrize("as_array", [False, True])
+def test_an_error_inside_the_stream_is_judged_like_one_before_it(
+    home: Household, google: GoogleEmulator, as_array: bool
 ) -> None:
     google_login(home)
-    body = error(503, "UNAVAILABLE", "The model is overloaded. Please try again later.")
-    answers = iter(
-        [sse(body), json.dumps([body]).encode(), sse(envelope({"text": "ok"}, finish="STOP"))]
-    )
-    google.answer = lambda _: next(answers)
-    assert ask(home) == "ok"
+    body = error(429, "RESOURCE_EXHAUSTED", "Quota exceeded.", "QUOTA_EXHAUSTED")
+    google.answer = lambda _: json.dumps([body]).encode() if as_array else sse(body)
+    with pytest.raises(FreellmError):
+        ask(home, timeout_s=1)
+    assert [rest.kind for rest in home.runtime.ledger.rests()] == ["quota_exhausted_day"]
 
 
 # Tokens
@@ -210,8 +210,10 @@ def test_a_second_401_is_not_answered_by_a_second_refresh(
 
 
 def test_a_clock_that_was_set_back_does_not_keep_a_dead_token_alive(
-    home: Household, google: GoogleEmulator, clock: SteppingClock
+    tmp_path: Path, google: GoogleEmulator
 ) -> None:
+    clock = SteppingClock()
+    home = home_at(clock, tmp_path, google)
     google_login(home, expires_in=3599, access_token=Secret(OLD_ACCESS))
     clock.advance(-7200)
     assert ask(home)
@@ -273,8 +275,10 @@ def test_the_session_policy_of_an_organisation_is_named(
 
 
 def test_a_token_endpoint_that_fails_for_a_moment_is_asked_again(
-    home: Household, google: GoogleEmulator, clock: SteppingClock
+    tmp_path: Path, google: GoogleEmulator
 ) -> None:
+    clock = SteppingClock()
+    home = home_at(clock, tmp_path, google)
     google_login(home, expires_in=-5)
     google.refuse_next("/token", 500, b"", times=2)
     assert ask(home)
@@ -329,8 +333,7 @@ def test_another_process_that_refreshed_is_seen_at_once(
 ) -> None:
     google_login(home)
     ask(home)
-    other = Household(home.folder, None, clock=home._clock)  # type: ignore[arg-type]
-    other.config(google.config())
+    other = Household(home.folder, None).config(google.config())  # type: ignore[arg-type]
     assert other.run("oauth", "refresh").code == 0
     google.expire_access()
     google.grant(REFRESH, str(stored(home)["access_token"]))
@@ -359,14 +362,14 @@ def test_a_login_of_the_environment_is_used_and_refreshed_in_memory(
 
 
 def test_what_export_prints_is_what_the_environment_is_read_from(
-    home: Household, google: GoogleEmulator, tmp_path: Path, clock: SteppingClock
+    home: Household, google: GoogleEmulator, tmp_path: Path
 ) -> None:
     google_login(home)
     masked = home.run("oauth", "export", "--env")
     assert REFRESH not in masked.out
     assert "--reveal" in masked.err
     shown = home.run("oauth", "export", "--env", "--reveal").out
-    other = Household(tmp_path / "other", None, clock=clock).config(google.config())  # type: ignore[arg-type]
+    other = Household(tmp_path / "other", None).config(google.config())  # type: ignore[arg-type]
     other.env |= dict(line.split("=", 1) for line in shown.split("\n") if line)
     other.forget()
     assert ask(other) == "Hello from gemini-2.5-flash"
@@ -376,6 +379,7 @@ def test_what_export_prints_is_what_the_environment_is_read_from(
 
 FLASH_TARGET = "target:gemini_cli-1/gemini_cli/gemini-2.5-flash"
 CREDENTIAL = "credential:gemini_cli-1"
+GROUP = "account:gemini_cli/person@example.com|group:25-flash"
 
 
 def quota(message: str, reason: str, delay: str, retry: str) -> dict[str, Any]:
@@ -394,7 +398,7 @@ REFUSALS = [
             "40s",
         ),
         "rate_limited_minute",
-        FLASH_TARGET,
+        GROUP,
         (38, 60),
     ),
     (
@@ -406,7 +410,7 @@ REFUSALS = [
             "68940s",
         ),
         "quota_exhausted_day",
-        FLASH_TARGET,
+        GROUP,
         (68_000, 70_000),
     ),
     (
@@ -483,7 +487,6 @@ REFUSALS = [
 def test_each_refusal_rests_what_it_speaks_of(
     home: Household,
     google: GoogleEmulator,
-    clock: SteppingClock,
     status: int,
     body: dict[str, Any],
     kind: str,
@@ -494,13 +497,15 @@ def test_each_refusal_rests_what_it_speaks_of(
     google.refuse_next(STREAM, status, body, times=9)
     with pytest.raises(FreellmError):
         ask(home, timeout_s=1)
-    rest = next(item for item in home.runtime.ledger.rests() if item.key == key)
+    rests = home.runtime.ledger.rests()
+    assert key in [item.key for item in rests]
+    rest = next(item for item in rests if item.key == key)
     assert rest.kind == kind
     if seconds is None:
         assert rest.until is None
     else:
         assert rest.until is not None
-        assert seconds[0] <= rest.until - clock.now() <= seconds[1]
+        assert seconds[0] <= rest.until - home.runtime.clock.now() <= seconds[1]
     assert google.tally["refreshed"] == 0
 
 
@@ -525,22 +530,23 @@ def test_models_of_a_quota_group_share_one_count(home: Household, google: Google
 
 
 def test_what_google_calls_spent_rests_until_the_time_it_names(
-    home: Household, google: GoogleEmulator, clock: SteppingClock
+    home: Household, google: GoogleEmulator
 ) -> None:
     google_login(home)
+    in_an_hour = datetime.fromtimestamp(home.runtime.clock.now() + 3600, UTC).isoformat()
     google.account.buckets = [
         {
             "modelId": "gemini-2.5-pro",
             "tokenType": "REQUESTS",
             "remainingFraction": 0,
-            "resetTime": "2027-01-15T12:00:00Z",
+            "resetTime": in_an_hour,
         },
         {
             "modelId": "gemini-2.5-flash",
             "tokenType": "REQUESTS",
             "remainingFraction": 0.5,
             "remainingAmount": "600",
-            "resetTime": "2027-01-15T12:00:00Z",
+            "resetTime": in_an_hour,
         },
         {"modelId": "gemini-3-flash", "tokenType": "REQUESTS"},
     ]
