@@ -24,6 +24,7 @@ _freellm_is_command() {
     case "$1" in
         'chat' | \
             'serve' | \
+            'batch' | \
             'keys' | \
             'keys add' | \
             'keys list' | \
@@ -48,6 +49,16 @@ _freellm_is_command() {
             'limits reset' | \
             'why' | \
             'route' | \
+            'history' | \
+            'history list' | \
+            'history show' | \
+            'history search' | \
+            'history delete' | \
+            'history export' | \
+            'templates' | \
+            'templates list' | \
+            'templates show' | \
+            'templates edit' | \
             'config' | \
             'config path' | \
             'config show' | \
@@ -80,6 +91,14 @@ _freellm_takes_value() {
             'chat --seed' | \
             'chat --think' | \
             'chat --timeout' | \
+            'chat -a' | \
+            'chat --attach' | \
+            'chat --json-schema' | \
+            'chat -t' | \
+            'chat --template' | \
+            'chat -p' | \
+            'chat --param' | \
+            'chat --conversation' | \
             'chat --config-dir' | \
             'chat --state-dir' | \
             'serve --host' | \
@@ -92,6 +111,19 @@ _freellm_takes_value() {
             'serve --drain' | \
             'serve --config-dir' | \
             'serve --state-dir' | \
+            'batch -o' | \
+            'batch --output' | \
+            'batch -m' | \
+            'batch --model' | \
+            'batch -s' | \
+            'batch --system' | \
+            'batch -O' | \
+            'batch --option' | \
+            'batch --format' | \
+            'batch --reserve' | \
+            'batch --width' | \
+            'batch --config-dir' | \
+            'batch --state-dir' | \
             'keys --config-dir' | \
             'keys --state-dir' | \
             'keys add --label' | \
@@ -142,6 +174,12 @@ _freellm_takes_value() {
             'models --state-dir' | \
             'models show --config-dir' | \
             'models show --state-dir' | \
+            'limits --model' | \
+            'limits -m' | \
+            'limits --requests' | \
+            'limits -n' | \
+            'limits --tokens' | \
+            'limits --by' | \
             'limits --config-dir' | \
             'limits --state-dir' | \
             'limits why --config-dir' | \
@@ -152,6 +190,34 @@ _freellm_takes_value() {
             'why --state-dir' | \
             'route --config-dir' | \
             'route --state-dir' | \
+            'history --config-dir' | \
+            'history --state-dir' | \
+            'history list -n' | \
+            'history list --limit' | \
+            'history list --config-dir' | \
+            'history list --state-dir' | \
+            'history show --config-dir' | \
+            'history show --state-dir' | \
+            'history search -n' | \
+            'history search --limit' | \
+            'history search --config-dir' | \
+            'history search --state-dir' | \
+            'history delete --older-than' | \
+            'history delete --config-dir' | \
+            'history delete --state-dir' | \
+            'history export --format' | \
+            'history export -o' | \
+            'history export --output' | \
+            'history export --config-dir' | \
+            'history export --state-dir' | \
+            'templates --config-dir' | \
+            'templates --state-dir' | \
+            'templates list --config-dir' | \
+            'templates list --state-dir' | \
+            'templates show --config-dir' | \
+            'templates show --state-dir' | \
+            'templates edit --config-dir' | \
+            'templates edit --state-dir' | \
             'config --config-dir' | \
             'config --state-dir' | \
             'config path --config-dir' | \
@@ -192,6 +258,8 @@ auto' ;;
         'serve --profile') candidates='game' ;;
         'serve --config-dir') kind=folders ;;
         'serve --state-dir') kind=folders ;;
+        'batch --config-dir') kind=folders ;;
+        'batch --state-dir') kind=folders ;;
         'keys --config-dir') kind=folders ;;
         'keys --state-dir') kind=folders ;;
         'keys add --config-dir') kind=folders ;;
@@ -249,6 +317,26 @@ story' ;;
         'why --state-dir') kind=folders ;;
         'route --config-dir') kind=folders ;;
         'route --state-dir') kind=folders ;;
+        'history --config-dir') kind=folders ;;
+        'history --state-dir') kind=folders ;;
+        'history list --config-dir') kind=folders ;;
+        'history list --state-dir') kind=folders ;;
+        'history show --config-dir') kind=folders ;;
+        'history show --state-dir') kind=folders ;;
+        'history search --config-dir') kind=folders ;;
+        'history search --state-dir') kind=folders ;;
+        'history delete --config-dir') kind=folders ;;
+        'history delete --state-dir') kind=folders ;;
+        'history export --config-dir') kind=folders ;;
+        'history export --state-dir') kind=folders ;;
+        'templates --config-dir') kind=folders ;;
+        'templates --state-dir') kind=folders ;;
+        'templates list --config-dir') kind=folders ;;
+        'templates list --state-dir') kind=folders ;;
+        'templates show --config-dir') kind=folders ;;
+        'templates show --state-dir') kind=folders ;;
+        'templates edit --config-dir') kind=folders ;;
+        'templates edit --state-dir') kind=folders ;;
         'config --config-dir') kind=folders ;;
         'config --state-dir') kind=folders ;;
         'config path --config-dir') kind=folders ;;
@@ -304,6 +392,17 @@ _freellm_flags() {
 --usage
 --timeout
 --private
+-a
+--attach
+--json-schema
+-t
+--template
+-p
+--param
+-c
+--continue
+--conversation
+--no-log
 --json
 -v
 --verbose
@@ -322,6 +421,33 @@ _freellm_flags() {
 --threads
 --drain
 --log-content
+--json
+-v
+--verbose
+-q
+--quiet
+--no-color
+--config-dir
+--state-dir
+--help' ;;
+        'batch') candidates='-o
+--output
+-m
+--model
+-s
+--system
+-O
+--option
+--format
+--plan
+--resume
+--force
+--ordered
+--retry-unknown
+--no-retry-unknown
+--reserve
+--width
+--private
 --json
 -v
 --verbose
@@ -541,7 +667,13 @@ _freellm_flags() {
 --config-dir
 --state-dir
 --help' ;;
-        'limits') candidates='--json
+        'limits') candidates='--model
+-m
+--requests
+-n
+--tokens
+--by
+--json
 -v
 --verbose
 -q
@@ -578,6 +710,108 @@ _freellm_flags() {
 --state-dir
 --help' ;;
         'route') candidates='--json
+-v
+--verbose
+-q
+--quiet
+--no-color
+--config-dir
+--state-dir
+--help' ;;
+        'history') candidates='--json
+-v
+--verbose
+-q
+--quiet
+--no-color
+--config-dir
+--state-dir
+--help' ;;
+        'history list') candidates='-n
+--limit
+--json
+-v
+--verbose
+-q
+--quiet
+--no-color
+--config-dir
+--state-dir
+--help' ;;
+        'history show') candidates='--json
+-v
+--verbose
+-q
+--quiet
+--no-color
+--config-dir
+--state-dir
+--help' ;;
+        'history search') candidates='-n
+--limit
+--json
+-v
+--verbose
+-q
+--quiet
+--no-color
+--config-dir
+--state-dir
+--help' ;;
+        'history delete') candidates='--older-than
+--all
+-y
+--yes
+--json
+-v
+--verbose
+-q
+--quiet
+--no-color
+--config-dir
+--state-dir
+--help' ;;
+        'history export') candidates='--all
+--format
+-o
+--output
+--json
+-v
+--verbose
+-q
+--quiet
+--no-color
+--config-dir
+--state-dir
+--help' ;;
+        'templates') candidates='--json
+-v
+--verbose
+-q
+--quiet
+--no-color
+--config-dir
+--state-dir
+--help' ;;
+        'templates list') candidates='--json
+-v
+--verbose
+-q
+--quiet
+--no-color
+--config-dir
+--state-dir
+--help' ;;
+        'templates show') candidates='--json
+-v
+--verbose
+-q
+--quiet
+--no-color
+--config-dir
+--state-dir
+--help' ;;
+        'templates edit') candidates='--json
 -v
 --verbose
 -q
@@ -685,12 +919,15 @@ _freellm_word() {
     case "$1 $2" in
         ' '0) candidates='chat
 serve
+batch
 keys
 oauth
 models
 limits
 why
 route
+history
+templates
 config
 demo
 completion' ;;
@@ -728,6 +965,14 @@ reset'; kind=providers ;;
         'limits why '0) kind=targets ;;
         'limits reset '0) kind=targets ;;
         'route '0) kind=names ;;
+        'history '0) candidates='list
+show
+search
+delete
+export' ;;
+        'templates '0) candidates='list
+show
+edit' ;;
         'config '0) candidates='path
 show
 get

@@ -2,21 +2,27 @@
 
 $script:FreellmCommands = @{
     '' = @{
-        Words = @('chat', 'serve', 'keys', 'oauth', 'models', 'limits', 'why', 'route', 'config', 'demo', 'completion')
+        Words = @('chat', 'serve', 'batch', 'keys', 'oauth', 'models', 'limits', 'why', 'route', 'history', 'templates', 'config', 'demo', 'completion')
         Flags = @('--version', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
         Values = @{ '--config-dir' = ''; '--state-dir' = '' }
         Argument = ''; Many = $false
     }
     'chat' = @{
         Words = @()
-        Flags = @('-m', '--model', '-s', '--system', '-o', '--option', '--temperature', '--max-tokens', '--top-p', '--top-k', '--stop', '--seed', '--think', '--stream', '--no-stream', '-x', '--extract', '--usage', '--timeout', '--private', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
-        Values = @{ '-m' = 'names'; '--model' = 'names'; '-s' = ''; '--system' = ''; '-o' = ''; '--option' = ''; '--temperature' = ''; '--max-tokens' = ''; '--top-p' = ''; '--top-k' = ''; '--stop' = ''; '--seed' = ''; '--think' = '=off minimal low medium high auto'; '--timeout' = ''; '--config-dir' = ''; '--state-dir' = '' }
+        Flags = @('-m', '--model', '-s', '--system', '-o', '--option', '--temperature', '--max-tokens', '--top-p', '--top-k', '--stop', '--seed', '--think', '--stream', '--no-stream', '-x', '--extract', '--usage', '--timeout', '--private', '-a', '--attach', '--json-schema', '-t', '--template', '-p', '--param', '-c', '--continue', '--conversation', '--no-log', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '-m' = 'names'; '--model' = 'names'; '-s' = ''; '--system' = ''; '-o' = ''; '--option' = ''; '--temperature' = ''; '--max-tokens' = ''; '--top-p' = ''; '--top-k' = ''; '--stop' = ''; '--seed' = ''; '--think' = '=off minimal low medium high auto'; '--timeout' = ''; '-a' = ''; '--attach' = ''; '--json-schema' = ''; '-t' = ''; '--template' = ''; '-p' = ''; '--param' = ''; '--conversation' = ''; '--config-dir' = ''; '--state-dir' = '' }
         Argument = ''; Many = $true
     }
     'serve' = @{
         Words = @()
         Flags = @('--host', '--port', '--token', '--profile', '--simulate', '--cors-origin', '--threads', '--drain', '--log-content', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
         Values = @{ '--host' = ''; '--port' = ''; '--token' = ''; '--profile' = '=game'; '--simulate' = ''; '--cors-origin' = ''; '--threads' = ''; '--drain' = ''; '--config-dir' = ''; '--state-dir' = '' }
+        Argument = ''; Many = $false
+    }
+    'batch' = @{
+        Words = @()
+        Flags = @('-o', '--output', '-m', '--model', '-s', '--system', '-O', '--option', '--format', '--plan', '--resume', '--force', '--ordered', '--retry-unknown', '--no-retry-unknown', '--reserve', '--width', '--private', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '-o' = ''; '--output' = ''; '-m' = ''; '--model' = ''; '-s' = ''; '--system' = ''; '-O' = ''; '--option' = ''; '--format' = ''; '--reserve' = ''; '--width' = ''; '--config-dir' = ''; '--state-dir' = '' }
         Argument = ''; Many = $false
     }
     'keys' = @{
@@ -135,8 +141,8 @@ $script:FreellmCommands = @{
     }
     'limits' = @{
         Words = @('why', 'reset')
-        Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
-        Values = @{ '--config-dir' = ''; '--state-dir' = '' }
+        Flags = @('--model', '-m', '--requests', '-n', '--tokens', '--by', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--model' = ''; '-m' = ''; '--requests' = ''; '-n' = ''; '--tokens' = ''; '--by' = ''; '--config-dir' = ''; '--state-dir' = '' }
         Argument = 'providers'; Many = $false
     }
     'limits why' = @{
@@ -162,6 +168,66 @@ $script:FreellmCommands = @{
         Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
         Values = @{ '--config-dir' = ''; '--state-dir' = '' }
         Argument = 'names'; Many = $false
+    }
+    'history' = @{
+        Words = @('list', 'show', 'search', 'delete', 'export')
+        Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--config-dir' = ''; '--state-dir' = '' }
+        Argument = ''; Many = $false
+    }
+    'history list' = @{
+        Words = @()
+        Flags = @('-n', '--limit', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '-n' = ''; '--limit' = ''; '--config-dir' = ''; '--state-dir' = '' }
+        Argument = ''; Many = $false
+    }
+    'history show' = @{
+        Words = @()
+        Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--config-dir' = ''; '--state-dir' = '' }
+        Argument = ''; Many = $false
+    }
+    'history search' = @{
+        Words = @()
+        Flags = @('-n', '--limit', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '-n' = ''; '--limit' = ''; '--config-dir' = ''; '--state-dir' = '' }
+        Argument = ''; Many = $true
+    }
+    'history delete' = @{
+        Words = @()
+        Flags = @('--older-than', '--all', '-y', '--yes', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--older-than' = ''; '--config-dir' = ''; '--state-dir' = '' }
+        Argument = ''; Many = $true
+    }
+    'history export' = @{
+        Words = @()
+        Flags = @('--all', '--format', '-o', '--output', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--format' = ''; '-o' = ''; '--output' = ''; '--config-dir' = ''; '--state-dir' = '' }
+        Argument = ''; Many = $true
+    }
+    'templates' = @{
+        Words = @('list', 'show', 'edit')
+        Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--config-dir' = ''; '--state-dir' = '' }
+        Argument = ''; Many = $false
+    }
+    'templates list' = @{
+        Words = @()
+        Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--config-dir' = ''; '--state-dir' = '' }
+        Argument = ''; Many = $false
+    }
+    'templates show' = @{
+        Words = @()
+        Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--config-dir' = ''; '--state-dir' = '' }
+        Argument = ''; Many = $false
+    }
+    'templates edit' = @{
+        Words = @()
+        Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--config-dir' = ''; '--state-dir' = '' }
+        Argument = ''; Many = $false
     }
     'config' = @{
         Words = @('path', 'show', 'get', 'set', 'unset', 'edit', 'check')

@@ -30,12 +30,15 @@ _freellm() {
             commands=(
                 'chat:Ask a question; the answer comes as it is written.'
                 'serve:Serve OpenAI, Anthropic and Gemini clients on this machine.'
+                'batch:Ask many questions from a file; resumable.'
                 'keys:Add, list, check and remove API keys.'
                 'oauth:Log in to Gemini CLI or iFlow; list, refresh, import logins.'
                 'models:What can be asked\: providers, families, contexts, limits.'
                 'limits:Used, limit and reset of every key and model; what rests and why.'
                 'why:What became of a request\: every target tried, and why.'
                 'route:Where a request for a model would go now; nothing is sent.'
+                'history:Conversations\: list, show, search, delete, export.'
+                'templates:Prompts with a name, for `chat -t`.'
                 'config:Show, set and check the settings, with their source.'
                 'demo:See it work on this machine\: no key, no network.'
                 'completion:Completion for bash, zsh, fish and PowerShell.'
@@ -45,12 +48,15 @@ _freellm() {
             case $line[1] in
                 chat) _freellm_chat ;;
                 serve) _freellm_serve ;;
+                batch) _freellm_batch ;;
                 keys) _freellm_keys ;;
                 oauth) _freellm_oauth ;;
                 models) _freellm_models ;;
                 limits) _freellm_limits ;;
                 why) _freellm_why ;;
                 route) _freellm_route ;;
+                history) _freellm_history ;;
+                templates) _freellm_templates ;;
                 config) _freellm_config ;;
                 demo) _freellm_demo ;;
                 completion) _freellm_completion ;;
@@ -77,6 +83,13 @@ _freellm_chat() {
         '--usage''[Who answered, tokens, time.]' \
         '--timeout=''[Seconds until an answer or an error.]:X: ' \
         '--private''[Only providers that do not train on prompts.]' \
+        '*'{-a,--attach=}'[File, address, - or clipboard; repeatable.]:FILE: ' \
+        '--json-schema=''[The answer is JSON that fits this schema.]:FILE: ' \
+        '(-t --template)'{-t,--template=}'[A prompt with a name.]:NAME: ' \
+        '*'{-p,--param=}'[A template'\''s variable.]:NAME=VALUE: ' \
+        '(-c --continue)'{-c,--continue}'[Go on with the last conversation.]' \
+        '--conversation=''[Go on with this one, or begin one of this name.]:ID: ' \
+        '--no-log''[Keep nothing of this.]' \
         '--json''[Print JSON, for scripts.]' \
         '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
         '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
@@ -107,6 +120,33 @@ _freellm_serve() {
         '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
         '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
         '(- *)'{-h,--help}'[Show help and exit.]'
+}
+
+_freellm_batch() {
+    local context state state_descr line
+    typeset -A opt_args
+    _arguments -s -S \
+        '(-o --output)'{-o,--output=}'[Where answers go; none\: stdout.]:OUT: ' \
+        '(-m --model)'{-m,--model=}'[For rows that name none.]:MODEL: ' \
+        '(-s --system)'{-s,--system=}'[For rows without a system message.]:SYSTEM: ' \
+        '*'{-O,--option=}'[Any request parameter.]:KEY=VALUE: ' \
+        '--format=''[auto, text or jsonl.]:FORMAT_: ' \
+        '--plan''[Only say when it would be done.]' \
+        '--resume''[Go on where it stopped.]' \
+        '--force''[Overwrite the output.]' \
+        '--ordered''[Answers in the input'\''s order.]' \
+        '(--retry-unknown --no-retry-unknown)'{--retry-unknown,--no-retry-unknown}'[Send again what was sent before a crash and not answered.]' \
+        '--reserve=''[Share of every limit that is left for others.]:20%: ' \
+        '--width=''[Rows at once; 0\: as the limits allow.]:WIDTH: ' \
+        '--private''[Only providers that do not train on prompts.]' \
+        '--json''[Print JSON, for scripts.]' \
+        '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
+        '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
+        '--no-color''[No colours (NO_COLOR works too).]' \
+        '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
+        '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
+        '(- *)'{-h,--help}'[Show help and exit.]' \
+        '1:in: '
 }
 
 _freellm_keys() {
@@ -477,6 +517,10 @@ _freellm_limits() {
     local context state state_descr line
     typeset -A opt_args
     _arguments -s -S -C \
+        '(--model -m)'{--model=,-m}'[plan\: the model, family or alias to ask.]:MODEL: ' \
+        '(--requests -n)'{--requests=,-n}'[plan\: how many requests.]:N: ' \
+        '--tokens=''[plan\: tokens of one request, answer included.]:N: ' \
+        '--by=''[plan\: when all must be sent\: 2h, 18\:00, 2026-11-22T08\:00.]:BY: ' \
         '--json''[Print JSON, for scripts.]' \
         '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
         '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
@@ -557,6 +601,190 @@ _freellm_route() {
         '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
         '(- *)'{-h,--help}'[Show help and exit.]' \
         '1:model: _freellm_names names'
+}
+
+_freellm_history() {
+    local context state state_descr line
+    typeset -A opt_args
+    _arguments -s -S -C \
+        '--json''[Print JSON, for scripts.]' \
+        '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
+        '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
+        '--no-color''[No colours (NO_COLOR works too).]' \
+        '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
+        '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
+        '(- *)'{-h,--help}'[Show help and exit.]' \
+        '1:command:->word' \
+        '*::argument:->rest'
+    case $state in
+        word)
+            local -a commands
+            commands=(
+                'list:The latest conversations, newest first.'
+                'show:A conversation, whole; without an id the last one.'
+                'search:Messages that hold all the words, newest first.'
+                'delete:Forget conversations for good.'
+                'export:Conversations as one text, to keep or to take along.'
+            )
+            _describe -t commands command commands ;;
+        rest)
+            case $line[1] in
+                list) _freellm_history_list ;;
+                show) _freellm_history_show ;;
+                search) _freellm_history_search ;;
+                delete) _freellm_history_delete ;;
+                export) _freellm_history_export ;;
+            esac ;;
+    esac
+}
+
+_freellm_history_list() {
+    local context state state_descr line
+    typeset -A opt_args
+    _arguments -s -S \
+        '(-n --limit)'{-n,--limit=}'[At most so many.]:LIMIT: ' \
+        '--json''[Print JSON, for scripts.]' \
+        '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
+        '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
+        '--no-color''[No colours (NO_COLOR works too).]' \
+        '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
+        '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
+        '(- *)'{-h,--help}'[Show help and exit.]'
+}
+
+_freellm_history_show() {
+    local context state state_descr line
+    typeset -A opt_args
+    _arguments -s -S \
+        '--json''[Print JSON, for scripts.]' \
+        '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
+        '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
+        '--no-color''[No colours (NO_COLOR works too).]' \
+        '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
+        '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
+        '(- *)'{-h,--help}'[Show help and exit.]' \
+        '1:id: '
+}
+
+_freellm_history_search() {
+    local context state state_descr line
+    typeset -A opt_args
+    _arguments -s -S \
+        '(-n --limit)'{-n,--limit=}'[At most so many.]:LIMIT: ' \
+        '--json''[Print JSON, for scripts.]' \
+        '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
+        '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
+        '--no-color''[No colours (NO_COLOR works too).]' \
+        '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
+        '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
+        '(- *)'{-h,--help}'[Show help and exit.]' \
+        '*:words: '
+}
+
+_freellm_history_delete() {
+    local context state state_descr line
+    typeset -A opt_args
+    _arguments -s -S \
+        '--older-than=''[Not used for so long\: 12h, 30d, 2w.]:TIME: ' \
+        '--all''[Every conversation.]' \
+        '(-y --yes)'{-y,--yes}'[Do not ask.]' \
+        '--json''[Print JSON, for scripts.]' \
+        '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
+        '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
+        '--no-color''[No colours (NO_COLOR works too).]' \
+        '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
+        '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
+        '(- *)'{-h,--help}'[Show help and exit.]' \
+        '*:id: '
+}
+
+_freellm_history_export() {
+    local context state state_descr line
+    typeset -A opt_args
+    _arguments -s -S \
+        '--all''[Every conversation.]' \
+        '--format=''[markdown or jsonl.]:FORMAT: ' \
+        '(-o --output)'{-o,--output=}'[A new file; else stdout.]:FILE: ' \
+        '--json''[Print JSON, for scripts.]' \
+        '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
+        '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
+        '--no-color''[No colours (NO_COLOR works too).]' \
+        '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
+        '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
+        '(- *)'{-h,--help}'[Show help and exit.]' \
+        '*:id: '
+}
+
+_freellm_templates() {
+    local context state state_descr line
+    typeset -A opt_args
+    _arguments -s -S -C \
+        '--json''[Print JSON, for scripts.]' \
+        '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
+        '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
+        '--no-color''[No colours (NO_COLOR works too).]' \
+        '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
+        '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
+        '(- *)'{-h,--help}'[Show help and exit.]' \
+        '1:command:->word' \
+        '*::argument:->rest'
+    case $state in
+        word)
+            local -a commands
+            commands=(
+                'list:Every template\: yours, and those that come with freellm.'
+                'show:A template'\''s text and its variables.'
+                'edit:Make or change a template in your editor; a broken one is refused and the old one stays.'
+            )
+            _describe -t commands command commands ;;
+        rest)
+            case $line[1] in
+                list) _freellm_templates_list ;;
+                show) _freellm_templates_show ;;
+                edit) _freellm_templates_edit ;;
+            esac ;;
+    esac
+}
+
+_freellm_templates_list() {
+    local context state state_descr line
+    typeset -A opt_args
+    _arguments -s -S \
+        '--json''[Print JSON, for scripts.]' \
+        '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
+        '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
+        '--no-color''[No colours (NO_COLOR works too).]' \
+        '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
+        '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
+        '(- *)'{-h,--help}'[Show help and exit.]'
+}
+
+_freellm_templates_show() {
+    local context state state_descr line
+    typeset -A opt_args
+    _arguments -s -S \
+        '--json''[Print JSON, for scripts.]' \
+        '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
+        '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
+        '--no-color''[No colours (NO_COLOR works too).]' \
+        '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
+        '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
+        '(- *)'{-h,--help}'[Show help and exit.]' \
+        '1:name: '
+}
+
+_freellm_templates_edit() {
+    local context state state_descr line
+    typeset -A opt_args
+    _arguments -s -S \
+        '--json''[Print JSON, for scripts.]' \
+        '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
+        '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
+        '--no-color''[No colours (NO_COLOR works too).]' \
+        '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
+        '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
+        '(- *)'{-h,--help}'[Show help and exit.]' \
+        '1:name: '
 }
 
 _freellm_config() {

@@ -27,6 +27,7 @@ class CommandRow(NamedTuple):
 COMMANDS: dict[str, CommandRow] = {
     "chat": CommandRow("chat", "Ask a question; the answer comes as it is written."),
     "serve": CommandRow("serve", "Serve OpenAI, Anthropic and Gemini clients on this machine."),
+    "batch": CommandRow("batch", "Ask many questions from a file; resumable."),
     "keys": CommandRow("keys", "Add, list, check and remove API keys."),
     "oauth": CommandRow("oauth", "Log in to Gemini CLI or iFlow; list, refresh, import logins."),
     "models": CommandRow("models", "What can be asked: providers, families, contexts, limits."),
@@ -35,6 +36,8 @@ COMMANDS: dict[str, CommandRow] = {
     ),
     "why": CommandRow("why", "What became of a request: every target tried, and why."),
     "route": CommandRow("route", "Where a request for a model would go now; nothing is sent."),
+    "history": CommandRow("history", "Conversations: list, show, search, delete, export."),
+    "templates": CommandRow("templates", "Prompts with a name, for `chat -t`."),
     "config": CommandRow("config", "Show, set and check the settings, with their source."),
     "demo": CommandRow("demo", "See it work on this machine: no key, no network."),
     "completion": CommandRow("completion", "Completion for bash, zsh, fish and PowerShell."),

@@ -53,10 +53,36 @@ def chat(
     private: Annotated[
         bool, typer.Option("--private", help="Only providers that do not train on prompts.")
     ] = False,
+    attach: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-a",
+            "--attach",
+            help="File, address, - or clipboard; repeatable.",
+            metavar="FILE|URL|-",
+        ),
+    ] = None,
+    json_schema: Annotated[
+        str, typer.Option(help="The answer is JSON that fits this schema.", metavar="FILE")
+    ] = "",
+    template: Annotated[
+        str, typer.Option("-t", "--template", help="A prompt with a name.", metavar="NAME")
+    ] = "",
+    param: Annotated[
+        list[str] | None,
+        typer.Option("-p", "--param", help="A template's variable.", metavar="NAME=VALUE"),
+    ] = None,
+    continue_: Annotated[
+        bool, typer.Option("-c", "--continue", help="Go on with the last conversation.")
+    ] = False,
+    conversation: Annotated[
+        str, typer.Option(help="Go on with this one, or begin one of this name.", metavar="ID")
+    ] = "",
+    no_log: Annotated[bool, typer.Option("--no-log", help="Keep nothing of this.")] = False,
 ) -> None:
     """Ask a question; the answer comes on stdout, everything else on stderr.
 
-    Text from a pipe is the prompt, or is joined to it.
+    Text from a pipe is the prompt, or is joined to it. On a terminal without a prompt: a conversation.
 
     Example: git diff | freellm chat -m kimi-k2 "write the commit message"
     """
@@ -68,7 +94,7 @@ def chat(
 def options_from(params: dict[str, Any]) -> ChatOptions:
     """What Typer parsed, in the form that both parsers give."""
     values = {name: params[name] for name in ChatOptions._fields}
-    for name in ("prompt", "option", "stop"):
+    for name in ("prompt", "option", "stop", "attach", "param"):
         values[name] = tuple(values[name] or ())
     values["think"] = str(values["think"]) if values["think"] else None
     return ChatOptions(**values)

@@ -24,3 +24,10 @@ class ChatOptions(NamedTuple):
     usage: bool = False
     timeout: float | None = None
     private: bool = False
+    attach: tuple[str, ...] = ()
+    json_schema: str = ""
+    template: str = ""
+    param: tuple[str, ...] = ()
+    continue_: bool = False
+    conversation: str = ""
+    no_log: bool = False

@@ -11,12 +11,13 @@ from freellm_cli.cli.face import Face
 from freellm_cli.core.errors import UsageError
 
 
-def edited(face: Face, text: str) -> str:
-    """What the person made of `text`. Raises UsageError when there is no editor or it failed."""
+def edited(face: Face, text: str, *, name: str = "config.toml") -> str:
+    """What the person made of `text`; by the file's `name` editors choose colours. Raises UsageError when
+    there is no editor or it failed."""
     usual = "notepad" if os.name == "nt" else "vi"
     command = face.env.get("VISUAL") or face.env.get("EDITOR") or usual
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "config.toml")
+        path = os.path.join(folder, name)
         with open(path, "w", encoding="utf-8") as file:
             file.write(text or "# freellm's settings: see docs/configuration.md\n")
         try:

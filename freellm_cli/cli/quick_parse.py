@@ -69,7 +69,7 @@ def _parse(
 
 
 def _store(values: dict[str, Any], name: str, kind: str, extra: Any, text: str | None) -> None:
-    if text is None or (text.startswith("-") and not _is_number(text)):
+    if text is None or (text.startswith("-") and text != "-" and not _is_number(text)):
         raise _Unsure
     if kind == "list":
         values.setdefault(name, []).append(text)

@@ -16,7 +16,8 @@
     ├── CallerGone            exit 130 HTTP 499   nobody waits for the answer any more
     └── RequestRefused        exit 7   HTTP 400   too long, filtered, bad parameter
         ├── ContextTooLong    exit 7   HTTP 400
-        └── ContentFiltered   exit 7   HTTP 400
+        ├── ContentFiltered   exit 7   HTTP 400
+        └── AnswerMismatch    exit 7   HTTP 400   the answer does not fit the JSON schema, corrected or not
 
 `slug` names the entry in docs/errors.md; `hint` is the command or step that mends it. The faces map
 exit codes and HTTP statuses in one place each; nothing else in the code knows them.
@@ -161,6 +162,8 @@ class TransportFault(UpstreamError):
         super().__init__(message, hint=hint)
         self.fault = fault
         self.sent = sent
+        self.location = ""
+        """Where a redirect leads, as the host said it; not for people, it may hold anything."""
 
 
 class CallerGone(FreellmError):
@@ -186,3 +189,8 @@ class ContextTooLong(RequestRefused):
 class ContentFiltered(RequestRefused):
     slug = "content-filtered"
     code = "content_filter"
+
+
+class AnswerMismatch(RequestRefused):
+    slug = "answer-mismatch"
+    code = "answer_mismatch"

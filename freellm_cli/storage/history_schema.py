@@ -46,8 +46,8 @@ CREATE TABLE message_attachment (
 
 HISTORY = Schema("history", (_VERSION_1,))
 
-# Made by the first search, where SQLite has FTS5 (https://www.sqlite.org/fts5.html): three letters in a row are
-# what it looks up, so that it finds within words and in languages that do not part them.
+# Made by the first search, where SQLite has FTS5 (https://www.sqlite.org/fts5.html): three letters in a row
+# are what it looks up, so that it finds within words and in languages that do not part them.
 SEARCH_INDEX = """
 CREATE VIRTUAL TABLE IF NOT EXISTS message_words
 USING fts5(text, content='message', content_rowid='id', tokenize='trigram')

@@ -31,7 +31,7 @@ def search(
             f" (SELECT rowid FROM message_words WHERE message_words MATCH ?) AND {test}{_ORDER}"
         )
         return [Hit(*row) for row in connection.execute(query, (match, *folded, limit))]
-    query = f"{_COLUMNS} ON c.id = m.conversation WHERE {test}{_ORDER}"  # noqa: S608
+    query = f"{_COLUMNS} ON c.id = m.conversation WHERE {test}{_ORDER}"
     return [Hit(*row) for row in connection.execute(query, (*folded, limit))]
 
 

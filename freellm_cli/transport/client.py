@@ -130,7 +130,9 @@ class HttpTransport:
             raise refused_by_proxy(proxy, call, 407)
         if answer.status in _REDIRECTS:
             connection.close()
-            raise _redirected(answer.fields, target, call)
+            fault = _redirected(answer.fields, target, call)
+            fault.location = answer.fields.get("location", "")
+            raise fault
         try:
             return Exchange(connection, answer, call, self._pool)
         except TransportFault:

@@ -1,0 +1,147 @@
+"""What is asked: the words, the pipe, the attachments, the template and the parameters, put together."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from freellm_cli.cli.chat_options import ChatOptions
+from freellm_cli.cli.face import Face
+from freellm_cli.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from freellm_cli.core.templates import Template
+
+STDIN_LIMIT = 64 * 1024 * 1024
+
+
+class Question(NamedTuple):
+    """`text` is what the person asked, `content` what is sent: text or parts (core.chat). `options` are
+    those of the command line with what the template says where they are silent."""
+
+    text: str
+    content: str | list[dict[str, Any]]
+    params: dict[str, Any]
+    options: ChatOptions
+
+
+def read_question(face: Face, options: ChatOptions) -> Question:
+    """Raises UsageError when there is nothing to ask, and whatever attachments and templates raise."""
+    template = load_template(face, options) if options.template else None
+    if options.param and template is None:
+        raise UsageError("-p is for a template's variables", hint="name the template: -t NAME")
+    text = _input(face, options)
+    params = request_params(options)
+    if template is not None:
+        text, params, options = _with_template(template, text, params, options)
+    if not text.strip() and not options.attach:
+        raise UsageError(
+            "there is nothing to ask: no prompt was given and standard input is empty",
+            hint='try `freellm chat "Why is the sky blue?"` or pipe a text in',
+        )
+    if not options.attach:
+        return Question(text, text, params, options)
+    from freellm_cli.services.attachments import content_of, load, summary
+
+    found = load(face.runtime, options.attach, lambda: piped_bytes(face))
+    return Question(summary(text, found), content_of(text, found), params, options)
+
+
+def load_template(face: Face, options: ChatOptions) -> Template:
+    from freellm_cli.services.templates import load_template as load
+
+    return load(face.runtime, options.template)
+
+
+def with_defaults(template: Template, options: ChatOptions) -> ChatOptions:
+    """The options, with the template's where the command line is silent."""
+    return options._replace(
+        model=options.model or template.model,
+        think=options.think or template.think,
+        extract=options.extract or template.extract,
+    )
+
+
+def variables(options: ChatOptions) -> dict[str, str]:
+    """The `-p name=value` pairs. Raises UsageError."""
+    found = {}
+    for pair in options.param:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"-p wants name=value, not {pair!r}", hint="example: -p to=Japanese")
+        found[name.strip()] = value
+    return found
+
+
+def request_params(options: ChatOptions) -> dict[str, Any]:
+    """The request's parameters, in OpenAI's names. Raises UsageError for an `-o` that is no pair."""
+    params: dict[str, Any] = {}
+    for pair in options.option:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"-o wants key=value, not {pair!r}", hint="example: -o min_p=0.05")
+        params[name.strip()] = _value(value)
+    named = {
+        "temperature": options.temperature,
+        "max_tokens": options.max_tokens,
+        "top_p": options.top_p,
+        "top_k": options.top_k,
+        "stop": list(options.stop) or None,
+        "seed": options.seed,
+    }
+    params.update({name: value for name, value in named.items() if value is not None})
+    return params
+
+
+def piped_bytes(face: Face) -> bytes:
+    """All of standard input; empty on a terminal. Raises UsageError when it is larger than STDIN_LIMIT."""
+    if face.is_terminal(face.stdin):
+        raise UsageError(
+            "standard input is the terminal", hint="pipe something in: … | freellm chat"
+        )
+    stream = getattr(face.stdin, "buffer", None)
+    try:
+        data = stream.read(STDIN_LIMIT + 1) if stream is not None else face.stdin.read().encode()
+    except (OSError, ValueError):  # closed before we came
+        return b""
+    if len(data) > STDIN_LIMIT:
+        raise UsageError(f"standard input is larger than {STDIN_LIMIT // 1_048_576} MiB")
+    return bytes(data)
+
+
+def _input(face: Face, options: ChatOptions) -> str:
+    """The words given, then a blank line and what stands in the pipe."""
+    words = " ".join(options.prompt).strip()
+    if face.is_terminal(face.stdin) or "-" in options.attach:
+        return words
+    piped = _piped_text(face)
+    return f"{words}\n\n{piped}" if words and piped.strip() else words or piped
+
+
+def _piped_text(face: Face) -> str:
+    data = piped_bytes(face)
+    if b"\x00" in data:
+        raise UsageError(
+            "standard input is binary, not text",
+            hint="convert it to text, or attach it: … | freellm chat -a - 'what is this?'",
+        )
+    return data.decode("utf-8-sig", "replace")
+
+
+def _with_template(
+    template: Template, text: str, params: dict[str, Any], options: ChatOptions
+) -> tuple[str, dict[str, Any], ChatOptions]:
+    from freellm_cli.core.templates import fill
+
+    filled = fill(template, text, variables(options))
+    system = filled.system if options.system is None else options.system
+    settled = with_defaults(template, options)._replace(system=system)
+    return filled.prompt, {**template.options, **params}, settled
+
+
+def _value(text: str) -> Any:
+    """JSON where it is JSON (numbers, true, lists, objects), else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
