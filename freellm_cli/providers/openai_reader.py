@@ -53,6 +53,7 @@ class OpenAIReader:
         "_seen",
         "_size",
         "_sse",
+        "_stop_reason",
         "_usage",
         "_whole",
         "done",
@@ -81,6 +82,7 @@ class OpenAIReader:
         self._last_counted = False
         self._introduced = False
         self._seen = False
+        self._stop_reason: Any = None
         self._closing = False
 
     def feed(self, chunk: bytes) -> list[Delta]:
@@ -210,6 +212,8 @@ class OpenAIReader:
             if finish.lower() in FAILED:
                 raise finish_fault(finish)
             self._finish = finish_word(finish)
+            # vLLM names the stop text that ended the answer here.
+            self._stop_reason = choice.get("stop_reason")
         message = choice.get("delta")
         if not isinstance(message, dict):
             message = choice.get("message")
@@ -323,7 +327,9 @@ class OpenAIReader:
         finish = self._finish or "stop"
         if finish == "stop" and self._calls.count:
             finish = "tool_calls"
-        out.append(Delta(finish=finish, usage=self._usage))
+        told = self._stop_reason
+        extra = {"stop_reason": told} if told and isinstance(told, str) else None
+        out.append(Delta(finish=finish, usage=self._usage, extra=extra))
 
     def _later(self, fault: AnswerFault, out: list[Delta]) -> None:
         if not any(delta.has_content for delta in out):

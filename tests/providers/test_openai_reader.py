@@ -168,6 +168,14 @@ def test_finish_reasons_become_the_four_known_ones(said: str | None, meant: str)
     assert completion(whole({"content": "x"}, said)).finish == meant
 
 
+@pytest.mark.parametrize("told", ["END", None, 151645])
+def test_the_stop_text_that_a_host_names_is_handed_on(told: Any) -> None:
+    last = chunk(finish="stop")
+    last["choices"][0]["stop_reason"] = told
+    extra = {"stop_reason": told} if told == "END" else None
+    assert deltas(stream(chunk(content="a"), last))[-1] == Delta(finish="stop", extra=extra)
+
+
 def test_a_filtered_answer_has_no_message() -> None:
     """Google's OpenAI-compatible path."""
     answer = completion(whole(None, "content_filter: PROHIBITED_CONTENT"))

@@ -55,6 +55,8 @@ def memory_of(body: dict[str, Any]) -> dict[str, Any]:
     options = body.get("stream_options")
     wants_usage = isinstance(options, dict) and bool(options.get("include_usage"))
     memory: dict[str, Any] = {"include_usage": wants_usage}
+    if body.get("functions") and not body.get("tools"):
+        memory["functions"] = True
     key = body.get("prompt_cache_key")
     if isinstance(key, str) and key:
         memory["conversation"] = key
@@ -77,6 +79,11 @@ def usage_json(usage: Usage) -> dict[str, Any]:
     return data
 
 
+def function_call(call: dict[str, Any]) -> dict[str, Any]:
+    """A tool call, or a fragment of one, as clients read it that asked with the old `functions`."""
+    return {"function_call": call["function"]}
+
+
 def finish_word(finish: str | None, *, has_calls: bool) -> str:
     """One of the four reasons; an answer with calls that merely ended asks for their results."""
     word = finish if finish in FINISH_REASONS else "stop"
@@ -91,6 +98,7 @@ class OpenAIChatWriter:
     def __init__(self, ask: Ask, head: ReplyHead) -> None:
         self._head = head
         self._include_usage = bool(ask.memory.get("include_usage"))
+        self._old = bool(ask.memory.get("functions"))
         self._finish: str | None = None
         self._places: dict[int, int] = {}
         self._ids = CallIds(f"call_{head.stem[-12:]}_")
@@ -143,21 +151,31 @@ class OpenAIChatWriter:
                 "type": "function",
                 "function": {"name": call.name, "arguments": ""},
             }
-            frames = self._chunk({"tool_calls": [_signed(begun, call.signature)]})
+            frames = self._call_chunk(_signed(begun, call.signature))
         if call.arguments or (call.signature and not first):
             more: dict[str, Any] = {"index": place, "function": {"arguments": call.arguments}}
             signature = "" if first else call.signature
-            frames += self._chunk({"tool_calls": [_signed(more, signature)]})
+            frames += self._call_chunk(_signed(more, signature))
         return frames
 
+    def _call_chunk(self, fragment: dict[str, Any]) -> bytes:
+        if not self._old:
+            return self._chunk({"tool_calls": [fragment]})
+        # There was one call an answer then.
+        return b"" if fragment["index"] else self._chunk(function_call(fragment))
+
     def finish(self, usage: Usage) -> bytes:
-        reason = finish_word(self._finish, has_calls=bool(self._places))
+        reason = self._word(self._finish, has_calls=bool(self._places))
         counts = dump(usage_json(usage))
         end = b"null" if self._include_usage else counts
         frames = b'%b{},"finish_reason":%b}],"usage":%b}\n\n' % (self._before, dump(reason), end)
         if self._include_usage:
             frames += b'%b[],"usage":%b}\n\n' % (self._frame, counts)
         return frames + DONE
+
+    def _word(self, finish: str | None, *, has_calls: bool) -> str:
+        word = finish_word(finish, has_calls=has_calls)
+        return "function_call" if self._old and word == "tool_calls" else word
 
     def error(self, error: FreellmError) -> bytes:
         return b"data: %b\n\n" % dump(error_body(error, self._head.request_id)) + DONE
@@ -166,7 +184,7 @@ class OpenAIChatWriter:
         return COMMENT
 
     def whole(self, completion: Completion) -> bytes:
-        finish = finish_word(completion.finish, has_calls=bool(completion.tool_calls))
+        finish = self._word(completion.finish, has_calls=bool(completion.tool_calls))
         choice = {
             "index": 0,
             "message": self._message(completion),
@@ -194,7 +212,8 @@ class OpenAIChatWriter:
         if completion.reasoning:
             message["reasoning_content"] = completion.reasoning
         if completion.tool_calls:
-            message["tool_calls"] = [self._whole_call(call) for call in completion.tool_calls]
+            calls = [self._whole_call(call) for call in completion.tool_calls]
+            message.update(function_call(calls[0]) if self._old else {"tool_calls": calls})
         message.update(handed_on(completion.extra))
         return message
 

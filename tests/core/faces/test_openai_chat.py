@@ -231,6 +231,22 @@ def test_half_a_surrogate_pair_does_not_stop_an_answer() -> None:
     assert b'"content":"a?"' in stream("openai", [Delta(text="a\ud83d")])
 
 
+OLD = {"functions": [{"name": "weather", "parameters": {"type": "object"}}]}
+
+
+def test_clients_that_ask_with_functions_are_answered_in_kind() -> None:
+    assert asked("openai", **OLD).request.params["tools"][0]["function"]["name"] == "weather"
+    body = stream("openai", STORY, **OLD)
+    fragments = [d["function_call"] for d in deltas_of(body) if "function_call" in d]
+    assert fragments[0] == {"name": "weather", "arguments": ""}
+    assert "".join(fragment["arguments"] for fragment in fragments) == '{"town":"Bern"}'
+    assert b"tool_calls" not in body
+    assert chunks(body)[-2]["choices"][0]["finish_reason"] == "function_call"
+    choice = whole("openai", TOLD, **OLD)["choices"][0]
+    assert choice["message"]["function_call"]["name"] == "weather"
+    assert choice["finish_reason"] == "function_call"
+
+
 # Games and chat front ends.
 
 
