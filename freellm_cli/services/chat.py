@@ -13,6 +13,7 @@ from freellm_cli.core.tokens import estimate_request
 from freellm_cli.core.verdicts import Verdict
 from freellm_cli.services.answer import Answer, Answerer, Attempt
 from freellm_cli.services.attempt import Failed, Opened, attempt
+from freellm_cli.services.learning import LIMITED
 from freellm_cli.services.outcome import consequences, final_error
 from freellm_cli.services.pool import Excluded, Plan, Pool, PoolTarget
 from freellm_cli.storage.ledger import Lease
@@ -84,6 +85,7 @@ class _Call:
         self._dropped: dict[str, frozenset[str]] = {}
         self._tries: dict[str, int] = {}
         self._request_faults = 0
+        self._quota_asked = pool.quota_asked
         self._readdressed: set[str] = set()
         self._attempts: list[Attempt] = []
         self._verdicts: list[tuple[PoolTarget, Verdict]] = []
@@ -228,6 +230,10 @@ class _Call:
                 opened=lease.opened,
                 answered_at=failed.answered_at,
             )
+        if target.provider.id == "openrouter" and verdict.kind in LIMITED:
+            from freellm_cli.services.openrouter_quota import read_soon
+
+            read_soon(self._runtime, target.credential, self._quota_asked)
         message = self._runtime.redactor.clean(verdict.message)
         self._attempts.append(
             Attempt(key, verdict.kind, message, self._clock.monotonic() - begun, failed.status)

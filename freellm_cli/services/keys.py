@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from freellm_cli.core.credentials import Credential, find_credential
@@ -142,31 +141,29 @@ def list_keys(runtime: Runtime) -> Result:
     """Every credential, masked, with its state and who shares its pot."""
     credentials = runtime.credentials()
     resting = {rest.key: rest for rest in runtime.ledger.rests()}
-    pots = Counter((item.provider, item.account) for item in credentials if item.account)
+    from freellm_cli.services.pots import pots
+
+    pot_of = {member: pot for pot in pots(runtime) for member in pot.credentials}
     rows, data = [], []
     for item in credentials:
         rest = resting.get(f"credential:{item.id}")
         state = _state(item, rest.reason if rest else "")
-        shared = item.account if pots[(item.provider, item.account)] > 1 else ""
+        pot = pot_of.get(item.id)
+        partners = [name for name in pot.credentials if name != item.id] if pot else []
         data.append(
             {
                 "id": item.id,
                 "provider": item.provider,
                 "kind": item.kind,
                 "label": item.label,
-                "account": item.account,
+                "account": pot.account if pot else "",
+                "account_known_by": pot.known_by if pot else "",
                 "key": item.secret.masked() if item.secret else "",
                 "fingerprint": item.fingerprint,
                 "source": item.source,
                 "enabled": item.enabled,
                 "state": state.text,
-                "shares_limits_with": [
-                    other.id
-                    for other in credentials
-                    if shared
-                    and other.id != item.id
-                    and (other.provider, other.account) == (item.provider, item.account)
-                ],
+                "shares_limits_with": partners,
             }
         )
         rows.append(
@@ -174,7 +171,8 @@ def list_keys(runtime: Runtime) -> Result:
                 Cell(item.id, "strong"),
                 item.label,
                 item.secret.masked() if item.secret else "no key needed",
-                item.account + (" (shared)" if shared else ""),
+                (pot.account if pot else "")
+                + (f" (with {', '.join(partners)})" if partners else ""),
                 item.source,
                 state,
             )

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from freellm_cli.core.errors import UnknownName
 from freellm_cli.core.limits import COUNT_ONLY, Limit
 from freellm_cli.core.needs import Needs
+from freellm_cli.services.limit_sources import Source, Told
 from freellm_cli.services.pool import Pool, PoolTarget
+from freellm_cli.services.pots import pots, shared_table
 from freellm_cli.services.results import Block, Cell, Line, Result, Table
 from freellm_cli.services.spell import spell_seconds, spell_until, spell_window
 from freellm_cli.storage.ledger_reports import Usage
@@ -25,6 +27,7 @@ class _Meter(NamedTuple):
     credentials: tuple[str, ...]
     model: str
     usages: tuple[Usage, ...]
+    sources: tuple[Source, ...]
 
 
 def show_limits(runtime: Runtime, provider: str = "") -> Result:
@@ -33,7 +36,7 @@ def show_limits(runtime: Runtime, provider: str = "") -> Result:
     """
     if provider:
         runtime.catalog.provider(provider)
-    targets = _targets(runtime, provider)
+    targets = limited_targets(runtime, provider)
     now = runtime.clock.now()
     meters = [meter for meter in _meters(runtime, targets) if _is_worth_a_look(meter)]
     rests = [rest for rest in runtime.ledger.rests() if not provider or provider in rest.key]
@@ -45,9 +48,13 @@ def show_limits(runtime: Runtime, provider: str = "") -> Result:
     blocks: list[Block] = [table]
     if rests:
         blocks.append(_rest_table(rests, now))
+    shared = [pot for pot in pots(runtime) if pot.is_shared and provider in ("", pot.provider)]
+    if shared:
+        blocks.append(shared_table(tuple(shared)))
     data = {
         "targets": [_meter_data(meter, now) for meter in meters],
         "rests": [_rest_data(rest, now) for rest in rests],
+        "shared": [pot._asdict() for pot in shared],
     }
     return Result(data, tuple(blocks))
 
@@ -60,16 +67,25 @@ def _meters(runtime: Runtime, targets: list[PoolTarget]) -> list[_Meter]:
         for limit in item.candidate.limits:
             if limit.amount != COUNT_ONLY:
                 limits.setdefault(limit.meter, {})[limit] = None
-                users.setdefault(limit.meter, []).append(item)
-    asked = [limit for group in limits.values() for limit in group]
+    for item in targets:
+        for limit in item.candidate.limits:
+            users.setdefault(limit.meter, []).append(item)
+    told = Told(runtime)
+    sources = {
+        meter: told.sources(meter, tuple(limits.get(meter, ())))
+        for meter in users
+        if meter in limits or told.has(meter)
+    }
+    asked = [source.limit for group in sources.values() for source in group]
     usages = {usage.limit: usage for usage in runtime.ledger.usage(asked)}
     return [
         _Meter(
             tuple(dict.fromkeys(item.credential.id for item in users[meter])),
             _subject(meter, users[meter][0]),
-            tuple(usages[limit] for limit in group if limit in usages),
+            tuple(usages[source.limit] for source in group),
+            group,
         )
-        for meter, group in limits.items()
+        for meter, group in sources.items()
     ]
 
 
@@ -81,10 +97,13 @@ def _subject(meter: str, first: PoolTarget) -> str:
 
 
 def _is_worth_a_look(meter: _Meter) -> bool:
-    return any(usage.used or usage.limit.source == "set" for usage in meter.usages)
+    return any(
+        usage.used or usage.limit.source == "set" or source.data
+        for usage, source in zip(meter.usages, meter.sources, strict=True)
+    )
 
 
-def _targets(runtime: Runtime, provider: str) -> list[PoolTarget]:
+def limited_targets(runtime: Runtime, provider: str) -> list[PoolTarget]:
     """Every usable credential × model of the catalog that has limits, and those asked lately."""
     pool = Pool(runtime)
     usable = {item.provider for item in runtime.credentials() if item.enabled}
@@ -110,7 +129,7 @@ def _targets(runtime: Runtime, provider: str) -> list[PoolTarget]:
 
 def _meter_rows(meter: _Meter, now: float) -> list[tuple[str | Cell, ...]]:
     rows: list[tuple[str | Cell, ...]] = []
-    for place, usage in enumerate(meter.usages):
+    for place, (usage, source) in enumerate(zip(meter.usages, meter.sources, strict=True)):
         share = usage.used / usage.limit.amount if usage.limit.amount else 1.0
         style = "bad" if share >= 1 else "warn" if share >= 0.8 else "good"
         resets = spell_seconds(usage.resets_at - now) if usage.resets_at else ""
@@ -122,7 +141,7 @@ def _meter_rows(meter: _Meter, now: float) -> list[tuple[str | Cell, ...]]:
                 f"{usage.limit.amount:,} {usage.limit.unit}",
                 spell_window(usage.limit.window),
                 resets,
-                Cell(usage.limit.source, "dim"),
+                Cell(source.text, "warn" if source.differs else "dim"),
             )
         )
     return rows
@@ -142,8 +161,9 @@ def _meter_data(meter: _Meter, now: float) -> dict[str, Any]:
                 "resets_in_s": round(usage.resets_at - now, 1) if usage.resets_at else None,
                 "counted_on": usage.limit.meter,
                 "source": usage.limit.source,
+                **source.data,
             }
-            for usage in meter.usages
+            for usage, source in zip(meter.usages, meter.sources, strict=True)
         ],
     }
 
@@ -175,11 +195,7 @@ def _rest_data(rest: Rest, now: float) -> dict[str, Any]:
 
 def why_limited(runtime: Runtime, name: str) -> Result:
     """What keeps a credential, a model or a target from being asked, and until when. Raises UnknownName."""
-    targets = [
-        item
-        for item in _targets(runtime, "")
-        if name in (item.candidate.key, item.credential.id, item.model.id, item.credential.label)
-    ]
+    targets = _named(runtime, name)
     if not targets:
         raise UnknownName(
             f"{name!r} is no key, model or target of yours", hint="see `freellm limits`"
@@ -207,10 +223,22 @@ def why_limited(runtime: Runtime, name: str) -> Result:
     return Result({"blocked": data, "free": free}, (table,))
 
 
+def _named(runtime: Runtime, name: str) -> list[PoolTarget]:
+    """The targets that a person means by a target, a credential, its label or a model."""
+    return [
+        item
+        for item in limited_targets(runtime, "")
+        if name in (item.candidate.key, item.credential.id, item.model.id, item.credential.label)
+    ]
+
+
 def reset_limits(runtime: Runtime, name: str) -> Result:
     """Wakes what rests under this name (a credential, a model, a target, a provider; "" for everything)."""
     keys = [rest.key for rest in runtime.ledger.rests()]
     chosen = [key for key in keys if not name or key.split(":", 1)[1] == name or key == name]
+    if not chosen and name:
+        owned = {key for item in _named(runtime, name) for key in item.candidate.rest_keys}
+        chosen = [key for key in keys if key in owned]
     if name and not chosen:
         resting = ", ".join(key.split(":", 1)[1] for key in keys[:5])
         raise UnknownName(

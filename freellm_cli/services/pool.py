@@ -60,6 +60,8 @@ class Pool:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self.quota_asked: dict[str, float] = {}
+        """When each credential's own meter was last asked for (`services.openrouter_quota`)."""
 
     @property
     def _catalog(self) -> Catalog:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 SEVERAL = 3
 """So many credentials refused alike within seconds let what they may share rest."""
 
-FIRST_LOOK_S = 1.0
-"""Until one request tries whether the suspicion is true; doubled each time that it is."""
+FIRST_LOOK_S, LONGEST_LOOK_S, GROWTH = 0.5, 8.0, 1.5
+"""Until one request tries whether the suspicion is true, and by how much longer each time that it is."""
 
 
 def note_named_account(runtime: Runtime, target: PoolTarget, verdict: Verdict) -> None:
@@ -55,7 +55,7 @@ def suspect(
     wide = len(alike.models) > 1 or verdict.scope != "model"
     key = f"address:{candidate.provider}" if wide else f"model:{candidate.model_id}"
     strikes = runtime.ledger.strikes(key)
-    pause = min(FIRST_LOOK_S * 2.0 ** min(strikes, 16), seconds)
+    pause = min(FIRST_LOOK_S * GROWTH ** min(strikes, 16), LONGEST_LOOK_S, seconds)
     runtime.ledger.rest(
         key,
         until=runtime.clock.now() + pause,
