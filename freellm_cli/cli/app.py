@@ -158,20 +158,25 @@ def run_typer(argv: list[str], face: Face) -> int:
     # The base of every fault that a command line can have; Typer does not export it.
     usage_fault: type[Exception] = typer.BadParameter.__mro__[2]
     try:
-        code = build_root().main(
-            args=argv,
-            prog_name="freellm",
-            standalone_mode=False,
-            obj=face,
-            windows_expand_args=False,
-        )
-    except typer.Abort:
+        # Not `main`, which makes an exit of its own out of a closed pipe and of Ctrl-C.
+        root = build_root()
+        with root.make_context("freellm", list(argv), obj=face, **_narrow(face)) as context:
+            code = root.invoke(context)
+    except (typer.Abort, EOFError):
         return EXIT_INTERRUPTED
     except typer.Exit as stop:
         return stop.exit_code
     except usage_fault as fault:
         raise _usage_error(fault) from fault
     return code if isinstance(code, int) else EXIT_DONE
+
+
+def _narrow(face: Face) -> dict[str, int]:
+    """Help is never set narrower than 50 columns, unless it is told to be."""
+    from shutil import get_terminal_size
+
+    columns = get_terminal_size().columns if face.is_terminal(face.out) else 80
+    return {"terminal_width": max(20, columns)} if columns < 52 else {}
 
 
 def _usage_error(fault: Any) -> UsageError:

@@ -1,0 +1,265 @@
+"""What a person types, and what comes back: exit code, stdout and stderr as one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from freellm_cli.simulator.server import Simulator
+from tests.support.household import Household
+
+GROQ_KEY = "gsk_good_0123456789012345678901234567890123"
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    with Simulator("generous") as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def home(tmp_path: Path, sim: Simulator) -> Household:
+    return Household(tmp_path, sim).provider("groq").provider("gemini")
+
+
+# keys
+
+
+def test_a_key_from_a_pipe_is_checked_without_a_question_and_stored(
+    home: Household, sim: Simulator
+) -> None:
+    outcome = home.run("keys", "add", "groq", "--stdin", "--label", "mine", stdin=GROQ_KEY + "\n")
+    assert outcome.code == 0
+    assert "stored groq-1" in outcome.out
+    assert [seen.operation for seen in sim.seen] == ["models"]
+    assert "groq-1" in home.run("keys").out
+
+
+def test_several_keys_come_one_a_line_and_a_refused_one_is_not_stored(
+    home: Household, sim: Simulator
+) -> None:
+    sim.key("gsk_bad_01234567890123456789012345678901234").bad()
+    lines = f"{GROQ_KEY}\n\ngsk_bad_01234567890123456789012345678901234\n"
+    outcome = home.run("keys", "add", "groq", "--stdin", stdin=lines)
+    assert outcome.code == 4
+    assert "stored groq-1" in outcome.out
+    assert "not stored" in outcome.out
+    assert home.run("keys", "list").out.count("groq-") == 1
+
+
+def test_a_key_of_a_variable_is_taken_and_an_empty_one_refused(home: Household) -> None:
+    taken = home.run("keys", "add", "groq", "--env", "MINE", env={"MINE": GROQ_KEY})
+    assert taken.code == 0
+    empty = home.run("keys", "add", "groq", "--env", "MINE")
+    assert (empty.code, empty.out) == (2, "")
+    assert "MINE is empty or not set" in empty.err
+
+
+def test_a_key_on_the_command_line_is_refused_and_why_is_said(
+    home: Household, sim: Simulator
+) -> None:
+    outcome = home.run("keys", "add", "groq", GROQ_KEY)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "not taken from the command line" in outcome.err
+    assert "making a new one" in outcome.err
+    assert sim.counts.requests == 0
+
+
+def test_without_a_terminal_nobody_is_asked(home: Household) -> None:
+    outcome = home.run("keys", "add", "groq")
+    assert outcome.code == 2
+    assert "--stdin" in outcome.err
+
+
+def test_the_same_key_twice_is_named_as_what_it_is(home: Household) -> None:
+    home.run("keys", "add", "groq", "--stdin", stdin=GROQ_KEY)
+    outcome = home.run("keys", "add", "groq", "--stdin", stdin=f'"{GROQ_KEY}"')
+    assert outcome.code == 2
+    assert "already stored as groq-1" in outcome.err
+
+
+def test_a_key_is_labelled_switched_off_and_on_and_removed(home: Household) -> None:
+    home.keys("groq", GROQ_KEY)
+    assert home.run("keys", "label", "groq-1", "work").code == 0
+    assert home.run("keys", "disable", "work").code == 0
+    assert "disabled" in home.run("keys", "list").out
+    assert home.run("chat", "-m", "groq/openai/gpt-oss-20b", "hi").code == 3
+    assert home.run("keys", "enable", "work").code == 0
+    assert home.run("chat", "-m", "groq/openai/gpt-oss-20b", "hi").code == 0
+    assert home.run("keys", "remove", "work").code == 0
+    assert "no key stored" in home.run("keys", "list").out
+
+
+def test_when_one_of_several_names_is_wrong_nothing_is_removed(home: Household) -> None:
+    home.keys("groq", GROQ_KEY)
+    outcome = home.run("keys", "remove", "groq-1", "groq-2", "--yes")
+    assert outcome.code == 2
+    assert "did you mean groq-1?" in outcome.err
+    assert "groq-1" in home.run("keys", "list").out
+
+
+def test_keys_travel_through_a_file(home: Household, tmp_path: Path) -> None:
+    home.keys("groq", GROQ_KEY)
+    revealed = home.run("keys", "export", "--reveal").out
+    assert GROQ_KEY in revealed
+    assert GROQ_KEY not in home.run("keys", "export").out
+    file = tmp_path / "keys.toml"
+    file.write_text(revealed)
+    home.run("keys", "remove", "groq-1", "--yes")
+    assert "stored as groq-" in home.run("keys", "import", str(file), "--no-check").out
+    assert "already stored" in home.run("keys", "import", str(file), "--no-check").out
+
+
+def test_a_key_of_the_environment_is_used_and_shown_as_such(home: Household) -> None:
+    env = {"GROQ_API_KEY": GROQ_KEY}
+    assert "groq-env" in home.run("keys", env=env).out
+    assert home.run("chat", "-m", "groq/openai/gpt-oss-20b", "hi", env=env).code == 0
+    refused = home.run("keys", "remove", "groq-env", "--yes", env=env)
+    assert refused.code == 2
+    assert "unset GROQ_API_KEY" in refused.err
+
+
+# models
+
+
+def test_models_are_filtered_as_one_chooses(home: Household) -> None:
+    def names(*words: str) -> list[str]:
+        outcome = home.run("models", *words, "--names")
+        assert outcome.code == 0, outcome.err
+        return outcome.out.split()
+
+    everything = names()
+    assert len(everything) > 100
+    assert set(names("--recommended")) < set(everything) < set(names("--all"))
+    assert all(name.startswith("groq/") for name in names("groq"))
+    assert "gemini/gemini-2.5-flash" in names("--vision", "--tools", "--min-context", "500000")
+    assert not set(names("--thinking")) & set(names("--no-thinking"))
+    assert len({name.split("/")[0] for name in names("--family", "kimi-k2")}) > 1
+    assert names("--for", "fast")
+    assert names("--available") == []
+    home.keys("groq", GROQ_KEY)
+    assert {name.split("/")[0] for name in names("--available")} == {"groq"}
+
+
+def test_a_fetched_list_is_kept_for_later(home: Household, sim: Simulator) -> None:
+    home.keys("groq", GROQ_KEY)
+    assert "models" in home.run("models", "groq", "--refresh").err
+    before = sim.counts.requests
+    assert "openai/gpt-oss-20b" in home.run("models", "groq").out
+    assert sim.counts.requests == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["models", "gemni"], "did you mean gemini?"),
+        (["models", "show", "kimi-k22"], "kimi-k2"),
+        (["models", "--family", "kimik2"], "no family"),
+        (["models", "--for", "speed"], "long-context"),
+        (["models", "groq", "gemini"], "say one provider"),
+        (["keys", "add", "gogle"], "no provider"),
+        (["chat", "-m", "gemini/gemini-2.5-flahs", "hi"], "did you mean gemini/gemini-2.5-flash"),
+        (["chta", "hi"], "did you mean `freellm chat`?"),
+        (["kyes"], "did you mean `freellm keys`?"),
+        (["keys", "ad", "groq"], "Did you mean 'add'?"),
+        (["chat", "--modle", "x", "hi"], "--model"),
+        (["config", "get", "serve.prot"], "serve.port"),
+        (["config", "set", "serve.prot", "1"], "serve.port"),
+        (["config", "set", "serve.port", "many"], "serve.port"),
+        (["completion", "tcsh"], "bash, zsh, fish, powershell"),
+        (["why", "req_none"], "no request"),
+        (["route", "kimi-k2x"], "kimi-k2"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_slip_is_answered_with_what_was_probably_meant(
+    words: list[str], said: str, home: Household
+) -> None:
+    outcome = home.run(*words)
+    assert (outcome.code, outcome.out) == (2 if "many" not in words else 3, "")
+    assert said in outcome.err
+
+
+# limits, why, route
+
+
+def test_what_is_used_is_shown_and_what_rests_can_be_woken(home: Household, sim: Simulator) -> None:
+    home.limits("groq", requests_per_minute=5).keys("groq", GROQ_KEY)
+    assert home.run("chat", "-m", "groq/openai/gpt-oss-20b", "hi").code == 0
+    shown = home.run("limits")
+    assert "5 requests" in shown.out
+    assert shown.err == ""
+    sim.key(GROQ_KEY).suspended()
+    assert home.run("chat", "-m", "groq/openai/gpt-oss-20b", "hi").code == 4
+    assert "groq-1" in home.run("limits", "why", "groq-1").out
+    assert "woken" in home.run("limits", "reset", "groq-1").out
+    sim.key(GROQ_KEY).good()
+    assert home.run("chat", "-m", "groq/openai/gpt-oss-20b", "hi").code == 0
+
+
+def test_the_last_request_is_told_with_every_target_that_was_tried(
+    home: Household, sim: Simulator
+) -> None:
+    assert "nothing was asked yet" in home.run("why").out
+    home.keys("groq", GROQ_KEY, "gsk_other_012345678901234567890123456789012")
+    sim.fail("server_error", provider="groq")
+    assert home.run("chat", "-m", "groq/openai/gpt-oss-20b", "hi").code == 0
+    told = home.run("why").out
+    assert "server_error" in told
+    assert "answered by" in told
+
+
+def test_a_route_is_shown_and_nothing_is_sent(home: Household, sim: Simulator) -> None:
+    home.keys("groq", GROQ_KEY)
+    shown = home.run("route", "gpt-oss-20b")
+    assert "groq-1/groq/openai/gpt-oss-20b" in shown.out
+    assert sim.counts.requests == 0
+
+
+# config
+
+
+def test_a_setting_is_set_read_and_taken_back_and_comments_stay(
+    home: Household, tmp_path: Path
+) -> None:
+    file = tmp_path / "config" / "config.toml"
+    file.write_text("# mine\n" + file.read_text())
+    assert home.run("config", "set", "serve.port", "9000").code == 0
+    assert home.run("config", "get", "serve.port").out == "9000\n"
+    assert "9000" in home.run("config", "show").out
+    assert home.run("config", "unset", "serve.port").code == 0
+    assert home.run("config", "get", "serve.port").out == "8000\n"
+    assert file.read_text().startswith("# mine\n")
+
+
+def test_an_edit_that_breaks_the_file_is_refused_and_the_old_one_stays(
+    home: Household, tmp_path: Path
+) -> None:
+    before = (tmp_path / "config" / "config.toml").read_text()
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\necho "[serve" >> "$1"\n')
+    editor.chmod(0o755)
+    outcome = home.run("config", "edit", env={"EDITOR": str(editor), "PATH": "/usr/bin:/bin"})
+    assert outcome.code == 3
+    assert (tmp_path / "config" / "config.toml").read_text() == before
+
+
+def test_completion_is_put_where_the_shell_looks(home: Household, tmp_path: Path) -> None:
+    outcome = home.run("completion", "fish", "--install", env={"HOME": str(tmp_path)})
+    assert outcome.code == 0
+    written = tmp_path / ".config" / "fish" / "completions" / "freellm.fish"
+    assert written.read_text() == home.run("completion", "fish").out
+    assert home.run("completion", env={"SHELL": "/usr/bin/zsh"}).out.startswith("#compdef freellm")
+    assert home.run("completion").code == 2
+
+
+def test_what_completion_asks_is_answered_without_a_database_and_without_a_word_of_complaint(
+    home: Household, tmp_path: Path
+) -> None:
+    assert "gemini\n" in home.run("_complete", "providers", "ge").out
+    assert not (tmp_path / "state").exists()
+    (tmp_path / "config" / "config.toml").write_text("[broken")
+    for kind in ("names", "credentials", "nonsense"):
+        assert home.run("_complete", kind, "g") == (0, "", "")
