@@ -174,12 +174,6 @@ _freellm_takes_value() {
             'models --state-dir' | \
             'models show --config-dir' | \
             'models show --state-dir' | \
-            'limits --model' | \
-            'limits -m' | \
-            'limits --requests' | \
-            'limits -n' | \
-            'limits --tokens' | \
-            'limits --by' | \
             'limits --config-dir' | \
             'limits --state-dir' | \
             'limits why --config-dir' | \
@@ -258,6 +252,11 @@ auto' ;;
         'serve --profile') candidates='game' ;;
         'serve --config-dir') kind=folders ;;
         'serve --state-dir') kind=folders ;;
+        'batch -o' | 'batch --output') kind=files ;;
+        'batch -m' | 'batch --model') kind=names ;;
+        'batch --format') candidates='auto
+text
+jsonl' ;;
         'batch --config-dir') kind=folders ;;
         'batch --state-dir') kind=folders ;;
         'keys --config-dir') kind=folders ;;
@@ -667,13 +666,7 @@ _freellm_flags() {
 --config-dir
 --state-dir
 --help' ;;
-        'limits') candidates='--model
--m
---requests
--n
---tokens
---by
---json
+        'limits') candidates='--json
 -v
 --verbose
 -q
@@ -931,6 +924,7 @@ templates
 config
 demo
 completion' ;;
+        'batch '0) kind=files ;;
         'keys '0) candidates='add
 list
 check

@@ -22,7 +22,7 @@ $script:FreellmCommands = @{
     'batch' = @{
         Words = @()
         Flags = @('-o', '--output', '-m', '--model', '-s', '--system', '-O', '--option', '--format', '--plan', '--resume', '--force', '--ordered', '--retry-unknown', '--no-retry-unknown', '--reserve', '--width', '--private', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
-        Values = @{ '-o' = ''; '--output' = ''; '-m' = ''; '--model' = ''; '-s' = ''; '--system' = ''; '-O' = ''; '--option' = ''; '--format' = ''; '--reserve' = ''; '--width' = ''; '--config-dir' = ''; '--state-dir' = '' }
+        Values = @{ '-o' = ''; '--output' = ''; '-m' = 'names'; '--model' = 'names'; '-s' = ''; '--system' = ''; '-O' = ''; '--option' = ''; '--format' = '=auto text jsonl'; '--reserve' = ''; '--width' = ''; '--config-dir' = ''; '--state-dir' = '' }
         Argument = ''; Many = $false
     }
     'keys' = @{
@@ -141,8 +141,8 @@ $script:FreellmCommands = @{
     }
     'limits' = @{
         Words = @('why', 'reset')
-        Flags = @('--model', '-m', '--requests', '-n', '--tokens', '--by', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
-        Values = @{ '--model' = ''; '-m' = ''; '--requests' = ''; '-n' = ''; '--tokens' = ''; '--by' = ''; '--config-dir' = ''; '--state-dir' = '' }
+        Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--config-dir' = ''; '--state-dir' = '' }
         Argument = 'providers'; Many = $false
     }
     'limits why' = @{

@@ -126,11 +126,11 @@ _freellm_batch() {
     local context state state_descr line
     typeset -A opt_args
     _arguments -s -S \
-        '(-o --output)'{-o,--output=}'[Where answers go; none\: stdout.]:OUT: ' \
-        '(-m --model)'{-m,--model=}'[For rows that name none.]:MODEL: ' \
+        '(-o --output)'{-o,--output=}'[Where answers go; none\: stdout.]:OUT:_files' \
+        '(-m --model)'{-m,--model=}'[For rows that name none.]:MODEL: _freellm_names names' \
         '(-s --system)'{-s,--system=}'[For rows without a system message.]:SYSTEM: ' \
         '*'{-O,--option=}'[Any request parameter.]:KEY=VALUE: ' \
-        '--format=''[auto, text or jsonl.]:FORMAT_: ' \
+        '--format=''[auto, text or jsonl.]:FORMAT_:(auto text jsonl)' \
         '--plan''[Only say when it would be done.]' \
         '--resume''[Go on where it stopped.]' \
         '--force''[Overwrite the output.]' \
@@ -146,7 +146,7 @@ _freellm_batch() {
         '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
         '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
         '(- *)'{-h,--help}'[Show help and exit.]' \
-        '1:in: '
+        '1:in:_files'
 }
 
 _freellm_keys() {
@@ -517,10 +517,6 @@ _freellm_limits() {
     local context state state_descr line
     typeset -A opt_args
     _arguments -s -S -C \
-        '(--model -m)'{--model=,-m}'[plan\: the model, family or alias to ask.]:MODEL: ' \
-        '(--requests -n)'{--requests=,-n}'[plan\: how many requests.]:N: ' \
-        '--tokens=''[plan\: tokens of one request, answer included.]:N: ' \
-        '--by=''[plan\: when all must be sent\: 2h, 18\:00, 2026-11-22T08\:00.]:BY: ' \
         '--json''[Print JSON, for scripts.]' \
         '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
         '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \

@@ -10,6 +10,9 @@ VALUES = {
     "--config-dir": "folders",
     "--state-dir": "folders",
     "chat --model": "names",
+    "batch IN": "files",
+    "batch --output": "files",
+    "batch --model": "names",
     "models PROVIDER": "providers",
     "models --family": "families",
     "models show ID": "models",
@@ -42,6 +45,7 @@ SUBWORDS: dict[str, tuple[tuple[str, str, str], ...]] = {
     ),
 }
 CHOICES = {
+    "batch --format": ("auto", "text", "jsonl"),
     "models --for": (
         "fast", "long-context", "multilingual", "vision", "reasoning", "lightweight", "story",
     ),

@@ -60,6 +60,11 @@ def embed(
     return call.run()
 
 
+def embedding_plan(runtime: Runtime, model: str, texts: list[str]) -> Plan:
+    """Where these texts would go, nothing sent. Raises as `embed` does before it sends."""
+    return _Embedding(runtime, model, texts, None, Cancel(), "", Urgency()).plan
+
+
 class _Embedding:
     def __init__(
         self,
@@ -79,10 +84,10 @@ class _Embedding:
         self._id = request_id or runtime.new_request_id()
         tokens = sum(map(estimate_text, texts))
         self._needs = Needs(tokens, 0, _NEEDED)
-        self._plan = self._one_model(model)
-        self._open = {item.candidate.key: item for item in self._plan.targets}
+        self.plan = self._one_model(model)
+        self._open = {item.candidate.key: item for item in self.plan.targets}
         self._verdicts: list[tuple[PoolTarget, Verdict]] = []
-        self._excluded = list(self._plan.excluded)
+        self._excluded = list(self.plan.excluded)
         self._attempts = 0
         total = runtime.settings.timeouts.total if urgency.timeout_s is None else urgency.timeout_s
         self._ends = runtime.clock.monotonic() + total
@@ -108,7 +113,7 @@ class _Embedding:
             if self._cancel.cancelled:
                 raise CallerGone("the caller has hung up")
             if not self._open:
-                raise final_error(self._plan, self._verdicts, self._excluded)
+                raise final_error(self.plan, self._verdicts, self._excluded)
             lease = self._lease()
             found = self._ask(lease, self._open[lease.candidate.key])
             if found is not None:
@@ -131,7 +136,7 @@ class _Embedding:
             return outcome
         if self._cancel.cancelled:
             raise CallerGone("the caller has hung up")
-        raise final_error(self._plan, self._verdicts, self._excluded, refused=outcome)
+        raise final_error(self.plan, self._verdicts, self._excluded, refused=outcome)
 
     def _ask(self, lease: Lease, target: PoolTarget) -> Embedded | None:
         ledger = self._runtime.ledger
@@ -161,7 +166,7 @@ class _Embedding:
         clean = verdict._replace(message=self._runtime.redactor.clean(verdict.message))
         self._verdicts.append((target, clean))
         if verdict.kind in ("bad_request", "context_too_long", "content_filtered"):
-            raise final_error(self._plan, self._verdicts, self._excluded)
+            raise final_error(self.plan, self._verdicts, self._excluded)
         del self._open[target.candidate.key]
         return None
 

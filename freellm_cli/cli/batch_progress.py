@@ -1,0 +1,74 @@
+"""Progress of a batch on stderr: rich's bar on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from freellm_cli.cli.face import Face
+from freellm_cli.services.batch import Progress
+from freellm_cli.services.spell import spell_seconds
+
+PLAIN_EVERY_S = 10.0
+_CLOCK_FROM_S = 3600.0
+
+
+@contextlib.contextmanager
+def watcher(face: Face) -> Iterator[Callable[[Progress], None]]:
+    """What the batch tells its progress to."""
+    if face.quiet or face.json:
+        yield lambda progress: None
+    elif face.is_terminal(face.err) and face.env.get("TERM") != "dumb":
+        with _bar(face) as show:
+            yield show
+    else:
+        yield _plain(face)
+
+
+def _plain(face: Face) -> Callable[[Progress], None]:
+    last = time.monotonic()
+
+    def show(progress: Progress) -> None:
+        nonlocal last
+        if time.monotonic() - last >= PLAIN_EVERY_S:
+            last = time.monotonic()
+            share = 100 * progress.done // max(1, progress.total)
+            face.note(f"{progress.done}/{progress.total} rows ({share} %), {words_of(progress)}")
+
+    return show
+
+
+@contextlib.contextmanager
+def _bar(face: Face) -> Iterator[Callable[[Progress], None]]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as RichProgress
+
+    console = Console(file=face.err, no_color=not face.may_colour(face.err), highlight=False)
+    columns: list[Any] = [BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}")]
+    with RichProgress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(progress: Progress) -> None:
+            words = words_of(progress)
+            bar.update(task, total=progress.total, completed=progress.done, description=words)
+
+        yield show
+
+
+def words_of(progress: Progress) -> str:
+    """Such as "3 running, 2 waiting for a limit, done in 5 h 20 min (at 09:04)"."""
+    parts = [f"{progress.running} running"]
+    if progress.waiting:
+        parts.append(f"{progress.waiting} waiting for a limit")
+    if progress.errors:
+        parts.append(f"{progress.errors} errors")
+    if progress.ends_at is not None:
+        left = max(1.0, progress.ends_at - time.time())
+        words = f"done in {spell_seconds(left)}"
+        if left > _CLOCK_FROM_S:
+            words += time.strftime(" (at %a %H:%M)", time.localtime(progress.ends_at))
+        parts.append(words)
+    return ", ".join(parts)

@@ -1,0 +1,121 @@
+"""How a batch is seen: a bar on a terminal, a line now and then in a pipe, the answers on stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import Any, BinaryIO, NamedTuple
+
+from freellm_cli.cli.batch_progress import watcher
+from freellm_cli.cli.face import Face
+from freellm_cli.cli.render import render
+from freellm_cli.core.errors import UsageError
+from freellm_cli.services.batch import Batch, BatchOptions
+from freellm_cli.services.batch_file import Defaults
+from freellm_cli.services.results import Result
+
+
+class BatchWords(NamedTuple):
+    """The command line as it was typed."""
+
+    source: str
+    out: str | None
+    model: str
+    system: str | None
+    option: tuple[str, ...]
+    format: str
+    plan: bool
+    resume: bool
+    force: bool
+    ordered: bool
+    retry_unknown: bool
+    reserve: str
+    width: int
+    private: bool
+
+
+def run_batch(face: Face, words: BatchWords) -> int:
+    """Plans or runs it. Raises any FreellmError."""
+    with _source(face, words) as path:
+        batch = Batch(face.runtime, path, _options(words))
+        if words.plan:
+            return render(face, batch.plan())
+        for notice in batch.notices():
+            face.note(notice)
+        with watcher(face) as watch:
+            result = batch.run(watch, lambda line: _print(face, line))
+    return _summed_up(face, result, to_file=words.out is not None)
+
+
+def _summed_up(face: Face, result: Result, *, to_file: bool) -> int:
+    """The last word: on stdout beside an output file, else on stderr, for stdout holds the answers."""
+    if to_file:
+        return render(face, result)
+    for block in result.blocks:
+        face.note(getattr(block, "text", ""))
+    return result.exit_code
+
+
+def _print(face: Face, line: bytes) -> None:
+    face.out.write(line.decode("utf-8", "replace"))
+    face.out.flush()
+
+
+def _options(words: BatchWords) -> BatchOptions:
+    return BatchOptions(
+        defaults=Defaults(words.model, words.system, _parameters(words.option)),
+        format=words.format,
+        out=words.out,
+        ordered=words.ordered,
+        resume=words.resume,
+        force=words.force,
+        retry_unknown=words.retry_unknown,
+        reserve=_share(words.reserve) if words.reserve else None,
+        width=words.width,
+        private=words.private,
+    )
+
+
+def _parameters(pairs: tuple[str, ...]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(f"--option wants KEY=VALUE, not {pair!r}", hint="temperature=0.2")
+        try:
+            found[name.strip()] = json.loads(value)
+        except ValueError:
+            found[name.strip()] = value
+    return found
+
+
+def _share(text: str) -> float:
+    """ "20%" or "0.2". Raises UsageError."""
+    try:
+        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share < 1:
+        raise UsageError(f"--reserve wants a share such as 20%, not {text!r}")
+    return share
+
+
+@contextlib.contextmanager
+def _source(face: Face, words: BatchWords) -> Iterator[str]:
+    """The input's path; a pipe is kept in a file first, so that a mistake in its last line is found
+    before the first call."""
+    if words.source != "-":
+        yield words.source
+        return
+    stream: BinaryIO = face.stdin.buffer
+    descriptor, path = tempfile.mkstemp(prefix="freellm-batch-", suffix=".in")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            while chunk := stream.read(1 << 20):
+                file.write(chunk)
+        yield path
+    finally:
+        os.unlink(path)

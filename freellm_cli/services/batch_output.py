@@ -1,0 +1,241 @@
+"""Where a batch's answers go: a file with its journal, or a pipe; as they come, or in the input's order."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from array import array
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from freellm_cli.core.errors import UsageError
+from freellm_cli.services.batch_journal import DONE, Header, Journal, States, begin, replay
+from freellm_cli.storage.files import store_error
+from freellm_cli.storage.locks import FileLock, Held, LockTimeout
+
+if TYPE_CHECKING:
+    from freellm_cli.services.batch_file import Survey
+    from freellm_cli.services.runtime import Runtime
+
+Write = Callable[[bytes], None]
+
+
+class Output(Protocol):
+    """Takes what becomes of rows. Safe from any thread."""
+
+    states: States
+
+    def sent(self, row: int) -> None:
+        """The row is about to be sent. Raises StoreError."""
+
+    def answered(self, row: int, line: bytes) -> None:
+        """Raises StoreError."""
+
+    def flush(self) -> None: ...
+
+    def close(self, *, finished: bool) -> None: ...
+
+
+class Loose:
+    """To a pipe, as they come: nothing can be resumed."""
+
+    def __init__(self, write: Write, highest: int) -> None:
+        self.states = States(highest, places=False)
+        self._write = write
+        self._lock = threading.Lock()
+
+    def sent(self, row: int) -> None:
+        self.states.mark_sent(row)
+
+    def answered(self, row: int, line: bytes) -> None:
+        with self._lock:
+            self._write(line)
+            self.states.mark_done(row, 0, 0)
+
+    def flush(self) -> None:
+        return
+
+    def close(self, *, finished: bool) -> None:
+        return
+
+
+class Kept:
+    """To a file, with a journal; `after` ends what belongs to the two (a lock, a folder)."""
+
+    def __init__(self, journal: Journal, after: Callable[[bool], None]) -> None:
+        self.states = journal.states
+        self._journal = journal
+        self._after = after
+        self.sent = journal.sent
+        self.flush = journal.flush
+
+    def answered(self, row: int, line: bytes) -> None:
+        self._journal.answered(row, line)
+
+    def close(self, *, finished: bool) -> None:
+        self._journal.close(finished=finished)
+        self._after(finished)
+
+
+class InOrder:
+    """Holds answers in a file of its own and hands on each as soon as all before it are there."""
+
+    def __init__(self, kept: Kept, results: str, numbers: array[int], write: Write) -> None:
+        self.states = kept.states
+        self._kept = kept
+        self._numbers = numbers
+        self._next = 0
+        self._write = write
+        self._lock = threading.Lock()
+        self._file = open(results, "rb")  # noqa: SIM115 - open as long as the batch
+        self.sent = kept.sent
+        self.flush = kept.flush
+        self._advance()
+
+    def answered(self, row: int, line: bytes) -> None:
+        self._kept.answered(row, line)
+        self._advance()
+
+    def _advance(self) -> None:
+        with self._lock:
+            while self._next < len(self._numbers):
+                row = self._numbers[self._next]
+                if self.states[row] != DONE:
+                    return
+                start, length = self.states.place(row)
+                self._file.seek(start)
+                self._write(self._file.read(length))
+                self._next += 1
+
+    def close(self, *, finished: bool) -> None:
+        self._file.close()
+        self._kept.close(finished=finished)
+
+
+def open_output(
+    runtime: Runtime,
+    survey: Survey,
+    *,
+    out: str | None,
+    write: Write,
+    ordered: bool,
+    resume: bool,
+    force: bool,
+) -> Output | None:
+    """None when `resume` finds that nothing is left to do.
+
+    `out`: the file's path, None for `write`. Raises UsageError (a file that exists, another input, a
+    batch that runs already), StoreError.
+    """
+    highest = survey.numbers[-1]
+    header = Header(survey.digest, len(survey.numbers), ordered)
+    if out is None:
+        if resume or force:
+            raise UsageError(
+                "--resume and --force are about an output file", hint="name it with -o"
+            )
+        return _piped(survey, header, write) if ordered else Loose(write, highest)
+    if os.path.exists(out) and os.path.samefile(out, survey.path):
+        raise UsageError("the output is the input", hint="name another file with -o")
+    if os.path.isdir(out):
+        raise UsageError(f"{out} is a folder", hint="name a file with -o")
+    lock = _lock(runtime, out)
+    try:
+        return _kept(survey, header, out, lock, resume=resume, force=force)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _kept(
+    survey: Survey, header: Header, out: str, lock: Held, *, resume: bool, force: bool
+) -> Output | None:
+    journal = out + ".journal"
+    results = out + ".part" if header.ordered else out
+    if force:
+        _remove(out, results, journal)
+    states = States(survey.numbers[-1], places=header.ordered)
+    if os.path.exists(journal):
+        if not resume:
+            raise UsageError(
+                f"a batch into {out} was interrupted",
+                hint="--resume goes on with it, --force starts anew",
+            )
+        replay(journal, results, header, states)
+    elif os.path.exists(out):
+        if resume and _lines(out) >= header.rows:
+            lock.release()
+            return None
+        raise UsageError(
+            f"{out} exists, and no journal of a batch is beside it",
+            hint="name another file, or overwrite it with --force",
+        )
+    else:
+        begin(journal, header)
+        resume = False
+    written = Journal(journal, results, states, resume=resume)
+    if not header.ordered:
+        return Kept(written, lambda finished: lock.release())
+    sink = _sink(out)
+
+    def end(finished: bool) -> None:
+        os.fsync(sink)
+        os.close(sink)
+        if finished:
+            os.unlink(results)
+        lock.release()
+
+    return InOrder(Kept(written, end), results, survey.numbers, lambda line: _put(sink, line, out))
+
+
+def _piped(survey: Survey, header: Header, write: Write) -> Output:
+    folder = tempfile.TemporaryDirectory(prefix="freellm-batch-", ignore_cleanup_errors=True)
+    journal, results = f"{folder.name}/journal", f"{folder.name}/part"
+    begin(journal, header)
+    written = Journal(journal, results, States(survey.numbers[-1], places=True), resume=False)
+    kept = Kept(written, lambda finished: folder.cleanup())
+    return InOrder(kept, results, survey.numbers, write)
+
+
+def _lock(runtime: Runtime, out: str) -> Held:
+    import hashlib
+
+    name = hashlib.sha256(os.path.realpath(out).encode("utf-8", "surrogateescape")).hexdigest()
+    path = f"{runtime.paths.state}/batch/{name[:16]}.lock"
+    try:
+        return FileLock(path, runtime.clock).hold(0)
+    except LockTimeout as exc:
+        raise UsageError(f"another freellm writes a batch into {out} now") from exc
+
+
+def _sink(out: str) -> int:
+    try:
+        binary = getattr(os, "O_BINARY", 0)
+        return os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | binary, 0o666)
+    except OSError as exc:
+        raise store_error("write", out, exc) from exc
+
+
+def _put(descriptor: int, line: bytes, path: str) -> None:
+    view = memoryview(line)
+    try:
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except OSError as exc:
+        raise store_error("write", path, exc) from exc
+
+
+def _remove(*paths: str) -> None:
+    for path in paths:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            continue
+        except OSError as exc:
+            raise store_error("overwrite", path, exc) from exc
+
+
+def _lines(path: str) -> int:
+    with open(path, "rb") as file:
+        return sum(1 for _ in file)

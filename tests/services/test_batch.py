@@ -1,0 +1,377 @@
+"""A batch: every row answered once, whatever happens in between."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from freellm_cli.core.errors import FreellmError, UsageError
+from freellm_cli.services.batch import Batch, BatchOptions, Progress
+from freellm_cli.services.batch_file import BadLine, Defaults, rows, survey
+from freellm_cli.services.batch_journal import (
+    DONE,
+    NEW,
+    SENT,
+    Header,
+    Journal,
+    States,
+    begin,
+    replay,
+)
+from freellm_cli.services.batch_width import Width
+from freellm_cli.services.results import Result
+from freellm_cli.simulator.server import Simulator
+from tests.support.household import FLASH, Household
+from tests.support.upstream import simulator
+
+UNLIMITED = "catalog_limits = false"
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    with simulator() as running:
+        yield running
+
+
+@pytest.fixture
+def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
+    household = Household(tmp_path, sim).keys("gemini", "k1", "k2")
+    unlimit(household)
+    yield household
+    household.forget()
+
+
+def unlimit(home: Household, **limits: int) -> None:
+    """No limits but `limits`; gemini-2.5-flash is the default."""
+    url = home.sim.base_url("gemini")
+    rows = "".join(f"{name} = {amount}\n" for name, amount in limits.items())
+    table = f"[[providers.gemini.limits]]\n{rows}" if limits else ""
+    home._providers.clear()
+    home.config(
+        f'default_model = "{FLASH}"\n[providers.gemini]\nbase_url = "{url}"\n{UNLIMITED}\n{table}'
+    )
+
+
+def prompts(folder: Path, count: int, name: str = "in.jsonl") -> str:
+    path = folder / name
+    path.write_text("".join(json.dumps({"prompt": f"question {n}"}) + "\n" for n in range(count)))
+    return str(path)
+
+
+def run(home: Household, path: str, **options: Any) -> Result:
+    return Batch(home.runtime, path, BatchOptions(**options)).run(
+        lambda progress: None, lambda line: None
+    )
+
+
+def answers(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def asked(sim: Simulator) -> list[str]:
+    """What was asked of the provider, in the order in which it came."""
+    return [seen.body["contents"][-1]["parts"][0]["text"] for seen in sim.seen]
+
+
+def test_every_row_is_asked_once_and_answered_once(
+    home: Household, sim: Simulator, tmp_path: Path
+) -> None:
+    out = tmp_path / "out.jsonl"
+    result = run(home, prompts(tmp_path, 40), out=str(out))
+    assert sorted(row["row"] for row in answers(out)) == list(range(1, 41))
+    assert sorted(asked(sim)) == sorted(f"question {n}" for n in range(40))
+    assert (result.data["answered"], result.data["errors"], result.exit_code) == (40, 0, 0)
+    assert not (tmp_path / "out.jsonl.journal").exists()
+
+
+def test_answers_keep_the_order_when_it_is_asked_for(
+    home: Household, sim: Simulator, tmp_path: Path
+) -> None:
+    sim.fail("delay", delay_s=0.2)
+    out = tmp_path / "out.jsonl"
+    run(home, prompts(tmp_path, 12), out=str(out), ordered=True, width=6)
+    assert [row["row"] for row in answers(out)] == list(range(1, 13))
+    assert sorted(item.name for item in tmp_path.glob("out*")) == ["out.jsonl"]
+
+
+def test_openai_lines_come_back_in_openai_s_shape(home: Household, tmp_path: Path) -> None:
+    lines = [
+        {"custom_id": "a", "url": "/v1/chat/completions",
+         "body": {"messages": [{"role": "user", "content": "hi"}], "max_completion_tokens": 500}},
+        {"custom_id": "v", "url": "/v1/embeddings",
+         "body": {"model": "gemini/gemini-embedding-001", "input": ["x", "y"]}},
+    ]  # fmt: skip
+    path = tmp_path / "in.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    out = tmp_path / "out.jsonl"
+    run(home, str(path), out=str(out))
+    found = {row["custom_id"]: row for row in answers(out)}
+    chat, vectors = found["a"]["response"], found["v"]["response"]
+    assert chat["status_code"] == vectors["status_code"] == 200
+    assert chat["body"]["choices"][0]["message"]["content"]
+    assert [item["index"] for item in vectors["body"]["data"]] == [0, 1]
+    assert found["a"]["error"] is None
+
+
+def test_a_row_that_cannot_be_asked_is_an_error_row(home: Household, tmp_path: Path) -> None:
+    path = tmp_path / "in.jsonl"
+    path.write_text('{"prompt": "fine"}\n{"id": "x", "messages": 3}\n')
+    out = tmp_path / "out.jsonl"
+    result = run(home, str(path), out=str(out))
+    bad = next(row for row in answers(out) if row["row"] == 2)
+    assert (bad["id"], bad["text"], bad["error"]["slug"]) == ("x", None, "request-refused")
+    assert "messages" in bad["error"]["message"]
+    assert (result.data["errors"], result.exit_code) == (1, 6)
+
+
+def test_a_row_that_the_provider_fails_gets_another_chance(
+    home: Household, sim: Simulator, tmp_path: Path
+) -> None:
+    home._extra = home._extra.replace("[providers", "[timeouts]\ntotal = 0.5\n[providers", 1)
+    home._write()
+    sim.fail("server_error", times=3)
+    out = tmp_path / "out.jsonl"
+    result = run(home, prompts(tmp_path, 3), out=str(out), width=1)
+    assert [row["error"] for row in answers(out)] == [None] * 3
+    assert result.data["answered"] == 3
+
+
+def test_a_refused_key_ends_the_batch_and_leaves_it_resumable(
+    home: Household, sim: Simulator, tmp_path: Path
+) -> None:
+    sim.key("k1").bad()
+    sim.key("k2").bad()
+    out, path = tmp_path / "out.jsonl", prompts(tmp_path, 30)
+    with pytest.raises(FreellmError) as refused:
+        run(home, path, out=str(out))
+    assert refused.value.exit_code in (3, 4)
+    assert "--resume" in refused.value.hint
+    assert len(asked(sim)) < 30
+    sim.key("k1").good()
+    for rest in home.runtime.ledger.rests():
+        home.runtime.ledger.wake(rest.key)
+    run(home, path, out=str(out), resume=True)
+    assert sorted(row["row"] for row in answers(out)) == list(range(1, 31))
+
+
+def test_the_reserve_is_left_for_others(home: Household, sim: Simulator, tmp_path: Path) -> None:
+    unlimit(home, requests_per_minute=10)
+    out = tmp_path / "out.jsonl"
+    path = prompts(tmp_path, 30)
+    batch = Batch(home.runtime, path, BatchOptions(out=str(out), reserve=0.2))
+    stopped = False
+
+    def watch(progress: Progress) -> None:
+        nonlocal stopped
+        if not stopped and progress.done == 16 and progress.waiting:
+            stopped = True
+            raise KeyboardInterrupt
+
+    result = batch.run(watch, lambda line: None)
+    assert result.exit_code == 130
+    assert sim.counts.requests == 16  # two keys, eight of ten each
+    assert home.ask("still room?").completion().text
+
+
+def test_an_interrupted_batch_goes_on_where_it_stopped(
+    home: Household, sim: Simulator, tmp_path: Path
+) -> None:
+    sim.fail("delay", delay_s=0.05, times=None)
+    out, path = tmp_path / "out.jsonl", prompts(tmp_path, 30)
+    told = threading.Event()
+
+    def watch(progress: Progress) -> None:
+        if progress.done >= 5 and not told.is_set():
+            told.set()
+            raise KeyboardInterrupt
+
+    first = Batch(home.runtime, path, BatchOptions(out=str(out))).run(watch, lambda line: None)
+    done = len(answers(out))
+    assert (first.exit_code, first.data["left"]) == (130, 30 - done)
+    assert 5 <= done < 30
+    assert sim.counts.requests == done  # what was sent was waited for
+    second = run(home, path, out=str(out), resume=True)
+    assert second.data["already_done"] == done
+    assert sorted(asked(sim)) == sorted(f"question {n}" for n in range(30))
+
+
+def test_another_input_cannot_resume_it(home: Household, sim: Simulator, tmp_path: Path) -> None:
+    out, path = tmp_path / "out.jsonl", prompts(tmp_path, 10)
+
+    def watch(progress: Progress) -> None:
+        raise KeyboardInterrupt
+
+    sim.fail("delay", delay_s=0.2, times=None)
+    batch = Batch(home.runtime, path, BatchOptions(out=str(out), width=1))
+    batch.run(watch, lambda line: None)
+    prompts(tmp_path, 11)
+    with pytest.raises(UsageError, match="input has changed"):
+        run(home, path, out=str(out), resume=True)
+
+
+def test_an_output_that_exists_is_refused_and_untouched(home: Household, tmp_path: Path) -> None:
+    out = tmp_path / "out.jsonl"
+    out.write_text("precious\n")
+    with pytest.raises(UsageError, match="exists"):
+        run(home, prompts(tmp_path, 2), out=str(out))
+    assert out.read_text() == "precious\n"
+    run(home, prompts(tmp_path, 2), out=str(out), force=True)
+    assert len(answers(out)) == 2
+
+
+def test_the_input_is_never_the_output(home: Household, tmp_path: Path) -> None:
+    path = prompts(tmp_path, 2)
+    with pytest.raises(UsageError, match="the output is the input"):
+        run(home, path, out=path, force=True)
+    assert len(Path(path).read_text().splitlines()) == 2
+
+
+def test_a_resumed_batch_that_is_complete_sends_nothing(
+    home: Household, sim: Simulator, tmp_path: Path
+) -> None:
+    out, path = tmp_path / "out.jsonl", prompts(tmp_path, 3)
+    run(home, path, out=str(out))
+    result = run(home, path, out=str(out), resume=True)
+    assert result.data["already"] is True
+    assert sim.counts.requests == 3
+
+
+def test_the_plan_counts_days_and_sends_nothing(
+    home: Household, sim: Simulator, tmp_path: Path
+) -> None:
+    unlimit(home, requests_per_minute=10, requests_per_day=20)
+    plan = Batch(home.runtime, prompts(tmp_path, 100), BatchOptions()).plan().data
+    assert plan["rows"] == 100
+    assert plan["ends_in_s"] > 86_400  # 40 a day with two keys
+    assert set(plan["by_target"]) == {f"gemini-1/{FLASH}", f"gemini-2/{FLASH}"}
+    assert sim.counts.requests == 0
+
+
+def test_no_row_can_be_asked_without_a_key(tmp_path: Path, sim: Simulator) -> None:
+    home = Household(tmp_path, sim).provider("gemini")
+    with pytest.raises(FreellmError) as problem:
+        Batch(home.runtime, prompts(tmp_path, 2), BatchOptions())
+    assert problem.value.exit_code == 3
+
+
+# The input
+
+
+def of(tmp_path: Path, data: bytes, form: str = "auto", name: str = "in.jsonl") -> list[Any]:
+    path = tmp_path / name
+    path.write_bytes(data)
+    return list(rows(str(path), survey(str(path), form, Defaults()).format))
+
+
+def test_plain_lines_are_prompts_and_empty_ones_are_skipped(tmp_path: Path) -> None:
+    found = of(tmp_path, b"\xef\xbb\xbfone\r\n\r\n two \n", name="in.txt")
+    assert [(row.number, row.body["prompt"]) for row in found] == [(1, "one"), (3, "two")]
+
+
+def test_a_file_that_begins_with_an_object_is_jsonl_whatever_its_name(tmp_path: Path) -> None:
+    assert of(tmp_path, b'{"prompt": "x"}\n', name="in.txt")[0].body == {"prompt": "x"}
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b'{"prompt": "a"}\n{"prompt": "b', "line 2 is half-written"),
+        (b'{"prompt": "a"}\n{"prompt": }\n{"prompt": "c"}\n', "line 2 is not JSON"),
+        (b'{"prompt": "a"}\n[1]\n', "line 2 is no JSON object"),
+        (b'{"prompt": "\xff"}\n', "line 1 is not UTF-8"),
+        (b'{"prompt": "a"}\n\x00\x01', "line 2 is binary"),
+        (b'{"custom_id": "x", "body": 3}\n', "line 1: body is no JSON object"),
+        (b"\n\n", "holds no rows"),
+    ],
+)
+def test_a_bad_line_is_named_before_anything_is_sent(
+    tmp_path: Path, data: bytes, said: str
+) -> None:
+    with pytest.raises((BadLine, UsageError), match=said):
+        of(tmp_path, data)
+
+
+# The journal
+
+
+def journal(tmp_path: Path, states: States) -> tuple[str, str, Header]:
+    path, results, header = str(tmp_path / "j"), str(tmp_path / "r"), Header("d", 9, False)
+    begin(path, header)
+    written = Journal(path, results, states, resume=False)
+    written.sent(1)
+    written.answered(1, b"one\n")
+    written.sent(2)
+    written.answered(2, b"two\n")
+    written.sent(3)
+    written.close(finished=False)
+    return path, results, header
+
+
+def replayed(path: str, results: str, header: Header) -> list[int]:
+    states = States(9, places=False)
+    replay(path, results, header, states)
+    return [states[row] for row in range(1, 5)]
+
+
+def test_a_replayed_journal_knows_what_is_done_sent_and_new(tmp_path: Path) -> None:
+    kept = journal(tmp_path, States(9, places=False))
+    assert replayed(*kept) == [DONE, DONE, SENT, NEW]
+
+
+def test_an_answer_that_never_reached_the_output_is_unknown_for_ever(tmp_path: Path) -> None:
+    path, results, header = journal(tmp_path, States(9, places=False))
+    Path(results).write_bytes(b"one\ntw")
+    assert replayed(path, results, header) == [DONE, SENT, SENT, NEW]
+    assert Path(results).read_bytes() == b"one\n"
+    states = States(9, places=False)
+    replay(path, results, header, states)
+    again = Journal(path, results, states, resume=True)
+    again.answered(3, b"a longer answer\n")
+    again.close(finished=False)
+    assert replayed(path, results, header) == [DONE, SENT, DONE, NEW]
+
+
+def test_a_torn_last_line_of_the_journal_is_cut_off(tmp_path: Path) -> None:
+    path, results, header = journal(tmp_path, States(9, places=False))
+    with open(path, "ab") as file:
+        file.write(b"w 3 8")
+    assert replayed(path, results, header) == [DONE, DONE, SENT, NEW]
+    assert Path(path).read_bytes().endswith(b"s 3\n")
+
+
+def test_rows_whose_outcome_is_unknown_can_be_left_alone(
+    home: Household, sim: Simulator, tmp_path: Path
+) -> None:
+    path, out = prompts(tmp_path, 3), tmp_path / "out.jsonl"
+    found = survey(path, "auto", Defaults())
+    begin(str(out) + ".journal", Header(found.digest, 3, False))
+    with open(str(out) + ".journal", "a") as file:
+        file.write("s 2\n")
+    run(home, path, out=str(out), resume=True, retry_unknown=False)
+    assert sorted(asked(sim)) == ["question 0", "question 2"]
+    lost = next(row for row in answers(out) if row["row"] == 2)
+    assert lost["error"]["slug"] == "outcome_unknown"
+
+
+# The width
+
+
+def test_the_width_grows_while_nobody_waits_and_shrinks_with_those_who_do() -> None:
+    width = Width(16)
+    for _ in range(40):
+        width.finished(0.0, busy=width.now)
+    assert width.now == 16
+    for _ in range(40):
+        width.finished(5.0, busy=width.now)
+    assert width.now == 2
+
+
+def test_a_width_that_was_asked_for_stays() -> None:
+    width = Width(3, fixed=True)
+    width.finished(9.0, busy=3)
+    assert width.now == 3
