@@ -21,6 +21,7 @@ class Crew:
         self._all_gone = threading.Condition(self._lock)
         self._threads = 0
         self._free = 0
+        """Threads that take the next job, those included that are about to begin."""
         self._closed = False
 
     def submit(self, job: Job) -> bool:
@@ -32,6 +33,7 @@ class Crew:
             is_short = self._free <= waiting and self._threads < self._size
             if is_short:
                 self._threads += 1
+                self._free += 1
             self._jobs.put(job)
         if is_short:
             # Not threading.Thread: its start waits until the new thread has run, which under load takes
@@ -49,14 +51,14 @@ class Crew:
         lock = self._lock
         try:
             while True:
-                with lock:
-                    self._free += 1
                 job = jobs.get()
                 with lock:
                     self._free -= 1
                 if job is None:
                     return
                 job()
+                with lock:
+                    self._free += 1
         finally:
             with lock:
                 self._threads -= 1

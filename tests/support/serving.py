@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -141,6 +142,17 @@ def served(
         runtime.close()
     if crashes:
         raise crashes[0]
+
+
+def asking(port: int, **body: Any) -> socket.socket:
+    """A connection on which a question has just been sent."""
+    data = json.dumps({**HELLO, **body}).encode()
+    sock = socket.create_connection(("127.0.0.1", port), 5)
+    sock.sendall(
+        b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s"
+        % (len(data), data)
+    )
+    return sock
 
 
 def key_text(provider: str, number: int) -> str:

@@ -1,0 +1,194 @@
+"""Bounds on threads, time and size; how the server stops."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from freellm_cli.core.errors import ConfigError
+from freellm_cli.server.listening import listen
+from tests.server.test_http import read_all, read_one
+from tests.support.raw_client import RawClient
+from tests.support.serving import HELLO, Served, asking, descriptors, served
+from tests.support.upstream import REPOSITORY, simulator
+
+
+def test_beyond_threads_and_queue_there_is_an_answer_at_once(tmp_path: Path) -> None:
+    with simulator() as sim, served(sim, tmp_path, threads=2, queue=3) as house:
+        assert house.ask(body=HELLO).status == 200
+        sim.fail("stall_before_headers", times=None)
+        clients = [asking(house.port) for _ in range(5)]
+        assert sim.wait_for(lambda counts: counts.stalled == 2)
+        time.sleep(0.1)
+        began = time.monotonic()
+        with RawClient(house.port) as late:
+            late.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            raw = read_all(late.sock)
+        assert raw.status == 503
+        assert raw.header("retry-after") == "1"
+        assert json.loads(raw.body)["error"]["code"] == "overloaded"
+        assert time.monotonic() - began < 0.5
+        sim.heal()
+        sim.release()
+        for client in clients:
+            assert client.recv(12).startswith(b"HTTP/1.1 ")
+            client.close()
+
+
+def test_clients_that_dribble_their_headers_hold_no_thread(tmp_path: Path) -> None:
+    with simulator() as sim, served(sim, tmp_path, threads=1, header_timeout=0.4) as house:
+        slow = [RawClient(house.port) for _ in range(20)]
+        for client in slow:
+            client.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: local")
+        assert house.ask(body=HELLO).status == 200
+        for client in slow:
+            raw = read_all(client.sock)
+            assert raw.status == 408
+            assert raw.ended == "closed"
+            client.sock.close()
+
+
+def test_a_body_that_never_comes_is_given_up(tmp_path: Path) -> None:
+    with (
+        simulator() as sim,
+        served(sim, tmp_path, idle_timeout=0.2) as house,
+        RawClient(house.port) as client,
+    ):
+        client.send(b"POST /v1/messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{")
+        raw = read_all(client.sock)
+        assert raw.status == 408
+        assert raw.ended == "closed"
+
+
+def test_a_silent_connection_is_closed_in_time(tmp_path: Path) -> None:
+    with (
+        simulator() as sim,
+        served(sim, tmp_path, idle_timeout=0.3) as house,
+        RawClient(house.port) as client,
+    ):
+        assert read_all(client.sock).ended == "closed"
+
+
+def test_an_idle_connection_may_ask_again_later(house: Served) -> None:
+    get = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with RawClient(house.port) as client:
+        for pause in (0.0, 0.2, 0.0):
+            time.sleep(pause)
+            client.send(get)
+            assert read_one(client.sock).status == 200
+
+
+def test_many_more_connections_than_threads_are_all_served(tmp_path: Path) -> None:
+    with simulator() as sim, served(sim, tmp_path, threads=4) as house:
+        with ThreadPoolExecutor(40) as crowd:
+            statuses = list(crowd.map(lambda _: house.ask(body=HELLO).status, range(200)))
+        assert statuses == [200] * 200
+
+
+def test_what_was_opened_is_closed(tmp_path: Path) -> None:
+    threads, files = threading.active_count(), descriptors()
+    with simulator() as sim, served(sim, tmp_path) as house:
+        clients = [RawClient(house.port) for _ in range(30)]
+        with ThreadPoolExecutor(8) as crowd:
+            list(crowd.map(lambda n: house.ask(body={**HELLO, "stream": bool(n % 2)}), range(40)))
+        for client in clients:
+            client.sock.close()
+        assert house.wait_for(lambda: house.app.gauges()["connections"] == 0)
+    assert threading.active_count() <= threads
+    assert descriptors() <= files + 2
+
+
+def test_a_stop_lets_running_answers_finish_and_new_ones_out(tmp_path: Path) -> None:
+    with simulator() as sim, served(sim, tmp_path, drain=5.0) as house:
+        sim.fail("delay", delay_s=0.5)
+        with ThreadPoolExecutor(2) as crowd:
+            running = crowd.submit(house.ask, body=HELLO)
+            assert sim.wait_for(lambda counts: counts.requests == 1)
+            stopping = crowd.submit(house.app.stop)
+            reply = running.result()
+            assert reply.status == 200
+            assert stopping.result() is True
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", house.port), 1)
+
+
+def test_a_stop_does_not_wait_for_ever(tmp_path: Path) -> None:
+    with simulator() as sim, served(sim, tmp_path) as house:
+        sim.fail("stall_before_headers")
+        with ThreadPoolExecutor(2) as crowd:
+            running = crowd.submit(house.ask, body=HELLO)
+            assert sim.wait_for(lambda counts: counts.stalled == 1)
+            began = time.monotonic()
+            assert house.app.stop(0.2) is False
+            assert time.monotonic() - began < 2.0
+            with pytest.raises(Exception, match=r".*"):
+                running.result()
+        assert sim.wait_for(lambda counts: counts.aborted == 1)
+
+
+def test_both_loopback_addresses_are_served(house: Served) -> None:
+    hosts = {address[0] for address in house.app.addresses}
+    assert "127.0.0.1" in hosts
+    for host in hosts:
+        with RawClient(house.port, host) as client:
+            client.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            assert read_all(client.sock).status == 200
+
+
+def test_a_port_that_is_taken_is_named(house: Served) -> None:
+    with pytest.raises(ConfigError, match=f"port {house.port}"):
+        listen("127.0.0.1", house.port)
+
+
+def test_changed_settings_are_used_without_a_restart(tmp_path: Path) -> None:
+    with simulator() as sim, served(sim, tmp_path) as house:
+        assert house.ask(body={**HELLO, "model": "mine"}).status == 404
+        config = tmp_path / "config" / "config.toml"
+        config.write_text('[aliases]\nmine = "acme/model-one"\n')
+        assert house.wait_for(lambda: house.ask(body={**HELLO, "model": "mine"}).status == 200)
+        config.write_text("[aliases\n")
+        time.sleep(1.1)
+        assert house.ask(body={**HELLO, "model": "mine"}).status == 200
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_process_after_the_answers(tmp_path: Path, number: int) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "freellm_cli",
+        "--json",
+        "serve",
+        "--simulate",
+        "free",
+        "--port",
+        "0",
+    ]
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stderr
+        port = 0
+        text = ""
+        while "}" not in text:
+            text += process.stdout.readline()
+        port = json.loads(text)["port"]
+        with asking(port, stream=True, model="groq/openai/gpt-oss-20b") as sock:
+            assert sock.recv(15) == b"HTTP/1.1 200 OK"
+            process.send_signal(number)
+            raw = read_all(sock, 10)
+        assert b"[DONE]" in raw.data
+        assert process.wait(10) == 0
+        errors = process.stderr.read()
+    assert "Traceback" not in errors
