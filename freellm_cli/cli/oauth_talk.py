@@ -36,12 +36,12 @@ class TerminalTalk:
         remote = any(env.get(name) for name in _REMOTE)
         if remote or env.get("BROWSER", "") in _TEXT_BROWSERS or not self._has_display():
             return False
+        import threading
         import webbrowser
 
-        try:
-            return webbrowser.open(url)
-        except webbrowser.Error:
-            return False
+        # A browser that runs in the foreground would keep the login from going on until it is closed.
+        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+        return True
 
     def _has_display(self) -> bool:
         import sys
