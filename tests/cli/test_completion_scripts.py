@@ -94,7 +94,7 @@ def in_bash(line: str, folder: Path, env: dict[str, str]) -> set[str]:
 
 
 @needs("bash")
-@pytest.mark.parametrize(("line", "offered"), LINES, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("line", "offered"), LINES, ids=[line for line, _ in LINES])
 def test_bash_completes(
     line: str, offered: set[str], tmp_path: Path, world: dict[str, str]
 ) -> None:
@@ -118,7 +118,7 @@ def test_bash_completes_names_that_hold_its_word_breaks(
 
 
 @needs("fish")
-@pytest.mark.parametrize(("line", "offered"), LINES, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(("line", "offered"), LINES, ids=[line for line, _ in LINES])
 def test_fish_completes(
     line: str, offered: set[str], tmp_path: Path, world: dict[str, str]
 ) -> None:
