@@ -174,6 +174,12 @@ _freellm_takes_value() {
             'models --state-dir' | \
             'models show --config-dir' | \
             'models show --state-dir' | \
+            'limits --model' | \
+            'limits -m' | \
+            'limits --requests' | \
+            'limits -n' | \
+            'limits --tokens' | \
+            'limits --by' | \
             'limits --config-dir' | \
             'limits --state-dir' | \
             'limits why --config-dir' | \
@@ -666,7 +672,13 @@ _freellm_flags() {
 --config-dir
 --state-dir
 --help' ;;
-        'limits') candidates='--json
+        'limits') candidates='--model
+-m
+--requests
+-n
+--tokens
+--by
+--json
 -v
 --verbose
 -q

@@ -40,7 +40,7 @@ end
 complete -c freellm -f
 
 set -g __freellm_commands 'chat' 'serve' 'batch' 'keys' 'keys add' 'keys list' 'keys check' 'keys enable' 'keys disable' 'keys label' 'keys remove' 'keys import' 'keys export' 'oauth' 'oauth login' 'oauth list' 'oauth refresh' 'oauth logout' 'oauth import' 'oauth export' 'models' 'models show' 'limits' 'limits why' 'limits reset' 'why' 'route' 'history' 'history list' 'history show' 'history search' 'history delete' 'history export' 'templates' 'templates list' 'templates show' 'templates edit' 'config' 'config path' 'config show' 'config get' 'config set' 'config unset' 'config edit' 'config check' 'demo' 'completion'
-set -g __freellm_valued --account --attach --client-secrets --config-dir --conversation --cors-origin --drain --env --family --for --format --host --json-schema --label --limit --max-tokens --min-context --model --older-than --option --output --param --port --profile --provider --reserve --seed --set --simulate --state-dir --stop --system --temperature --template --think --threads --timeout --token --top-k --top-p --width -O -a -m -n -o -p -s -t
+set -g __freellm_valued --account --attach --by --client-secrets --config-dir --conversation --cors-origin --drain --env --family --for --format --host --json-schema --label --limit --max-tokens --min-context --model --older-than --option --output --param --port --profile --provider --requests --reserve --seed --set --simulate --state-dir --stop --system --temperature --template --think --threads --timeout --token --tokens --top-k --top-p --width -O -a -m -n -o -p -s -t
 
 complete -c freellm -n '__freellm_at \'\' 0' -a chat -d 'Ask a question; the answer comes as it is written.'
 complete -c freellm -n '__freellm_at \'\' 0' -a serve -d 'Serve OpenAI, Anthropic and Gemini clients on this machine.'
@@ -358,6 +358,10 @@ complete -c freellm -n '__freellm_at \'models show\'' -s h -l help -d 'Show help
 complete -c freellm -n '__freellm_at \'limits\' 0' -a why -d 'What keeps a key, model or target from being asked.'
 complete -c freellm -n '__freellm_at \'limits\' 0' -a reset -d 'Wake what rests; alone: everything.'
 complete -c freellm -n '__freellm_at \'limits\' 0' -a '(__freellm_names providers)'
+complete -c freellm -n '__freellm_at \'limits\'' -s m -l model -r -d 'plan: the model, family or alias to ask.'
+complete -c freellm -n '__freellm_at \'limits\'' -s n -l requests -r -d 'plan: how many requests.'
+complete -c freellm -n '__freellm_at \'limits\'' -l tokens -r -d 'plan: tokens of one request, answer included.'
+complete -c freellm -n '__freellm_at \'limits\'' -l by -r -d 'plan: when all must be sent: 2h, 18:00, 2026-11-22T08:00.'
 complete -c freellm -n '__freellm_at \'limits\'' -l json -d 'Print JSON, for scripts.'
 complete -c freellm -n '__freellm_at \'limits\'' -s v -l verbose -d 'Say more on stderr.'
 complete -c freellm -n '__freellm_at \'limits\'' -s q -l quiet -d 'Say nothing on stderr but errors.'

@@ -141,8 +141,8 @@ $script:FreellmCommands = @{
     }
     'limits' = @{
         Words = @('why', 'reset')
-        Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
-        Values = @{ '--config-dir' = ''; '--state-dir' = '' }
+        Flags = @('--model', '-m', '--requests', '-n', '--tokens', '--by', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--model' = ''; '-m' = ''; '--requests' = ''; '-n' = ''; '--tokens' = ''; '--by' = ''; '--config-dir' = ''; '--state-dir' = '' }
         Argument = 'providers'; Many = $false
     }
     'limits why' = @{

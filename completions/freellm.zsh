@@ -517,6 +517,10 @@ _freellm_limits() {
     local context state state_descr line
     typeset -A opt_args
     _arguments -s -S -C \
+        '(--model -m)'{--model=,-m}'[plan\: the model, family or alias to ask.]:MODEL: ' \
+        '(--requests -n)'{--requests=,-n}'[plan\: how many requests.]:N: ' \
+        '--tokens=''[plan\: tokens of one request, answer included.]:N: ' \
+        '--by=''[plan\: when all must be sent\: 2h, 18\:00, 2026-11-22T08\:00.]:BY: ' \
         '--json''[Print JSON, for scripts.]' \
         '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
         '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
