@@ -12,6 +12,7 @@ import contextlib
 import errno
 import hmac
 import html
+import os
 import queue
 import socket
 import threading
@@ -123,7 +124,9 @@ class RedirectListener:
             address_family = socket.AF_INET6 if ":" in address else socket.AF_INET
             daemon_threads = False
             block_on_close = True
-            allow_reuse_address = False
+            # Elsewhere than on Windows this keeps strangers out all the same, and lets a second login
+            # follow the first on a fixed port.
+            allow_reuse_address = os.name != "nt"
 
             def handle_error(self, request: object, client_address: object) -> None:
                 """A browser that hangs up is no event; nothing of a request is ever printed."""

@@ -34,7 +34,8 @@ def browser_script(folder: Path) -> Path:
     os.mkfifo(folder / "page")
     script = folder / "browser"
     script.write_text(
-        f"#!/bin/sh\nexec > /dev/null 2>&1\npage=$({chromium()} --headless --no-sandbox --disable-gpu --disable-dev-shm-usage "
+        f"#!/bin/sh\nexec > /dev/null 2>&1\npage=$({chromium()} --headless --no-sandbox "
+        "--disable-gpu --disable-dev-shm-usage "
         f"--user-data-dir={folder}/profile --virtual-time-budget=20000 --timeout=20000 "
         f'--dump-dom "$1" 2> {folder}/browser.log)\necho "$page" > {folder}/page\n'
     )
