@@ -29,7 +29,9 @@ def by_typer(argv: list[str]) -> tuple[dict[str, Any], ChatOptions] | None:
         words = [*context._protected_args, *context.args]
         assert words[0] == "chat"
         chat = ROOT.get_command(context, "chat")
-        return face.options, options_from(chat.make_context("chat", words[1:], parent=context).params)
+        return face.options, options_from(
+            chat.make_context("chat", words[1:], parent=context).params
+        )
     except FAULTS:
         return None
 
