@@ -60,8 +60,8 @@ def after_answer(pace: Pace, counted: int, opened: float, now: float) -> Pace:
     if still < _STEP_S or admitted < _BUSY * pace.amount:
         return pace  # too early, or nobody asks for more
     if pace.amount < pace.ceiling:
-        amount = min(pace.amount + max(1, pace.ceiling // 40), pace.ceiling)
-        return pace._replace(amount=amount, raised=now)
+        steps = int(still / _STEP_S) * max(1, pace.ceiling // 40)
+        return pace._replace(amount=min(pace.amount + steps, pace.ceiling), raised=now)
     if still < (pace.patience if pace.step == 1 else _BETWEEN_TRIES_S):
         return pace
     amount = pace.amount + pace.step

@@ -109,7 +109,12 @@ def rest(runtime: Runtime, target: PoolTarget, verdict: Verdict, *, request_id: 
     ledger = runtime.ledger
     if key.startswith("provider:") and _is_blip(runtime, target, verdict):
         key = f"target:{target.candidate.key}"
-    strikes = ledger.strikes(key) + 1
+    held = ledger.resting_until(key)
+    states_a_time = verdict.retry_after_s is not None or verdict.reset_at is not None
+    if held is not None and not states_a_time:
+        _suspect(runtime, target, verdict, held - runtime.clock.now(), request_id)
+        return  # sent before the rest began: nothing new
+    strikes = ledger.strikes(key) + (0 if held is not None else 1)
     decided = rest_for(
         verdict, now=runtime.clock.now(), strikes=strikes, jitter=runtime.rng.random()
     )
@@ -119,10 +124,17 @@ def rest(runtime: Runtime, target: PoolTarget, verdict: Verdict, *, request_id: 
     if verdict.message:
         reason += f": {runtime.redactor.clean(verdict.message)[:160]}"
     ledger.rest(key, until=decided.until, reason=reason, kind=verdict.kind, request_id=request_id)
-    if verdict.kind in LIMITED and decided.until is not None:
+    if decided.until is not None:
+        _suspect(runtime, target, verdict, decided.seconds, request_id)
+
+
+def _suspect(
+    runtime: Runtime, target: PoolTarget, verdict: Verdict, seconds: float, request_id: str
+) -> None:
+    if verdict.kind in LIMITED:
         from freellm_cli.services.suspicion import suspect
 
-        suspect(runtime, target, verdict, seconds=decided.seconds, request_id=request_id)
+        suspect(runtime, target, verdict, seconds=seconds, request_id=request_id)
 
 
 def _is_blip(runtime: Runtime, target: PoolTarget, verdict: Verdict) -> bool:

@@ -54,6 +54,8 @@ def suspect(
         return
     wide = len(alike.models) > 1 or verdict.scope != "model"
     key = f"address:{candidate.provider}" if wide else f"model:{candidate.model_id}"
+    if runtime.ledger.resting_until(key) is not None:
+        return  # sent before the suspicion arose
     strikes = runtime.ledger.strikes(key)
     pause = min(FIRST_LOOK_S * GROWTH ** min(strikes, 16), LONGEST_LOOK_S, seconds)
     runtime.ledger.rest(

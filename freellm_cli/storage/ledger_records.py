@@ -65,6 +65,18 @@ class LedgerRecords(LedgerLessons):
             lambda connection, moment: ledger_rests.strikes(connection, key, moment.wall)
         )
 
+    def resting_until(self, key: str) -> float | None:
+        """When a rest that is under way ends (inf: when it is woken), None when there is none. Who is refused
+        meanwhile was sent before it began."""
+
+        def work(connection: sqlite3.Connection, moment: Moment) -> float | None:
+            state = ledger_rests.states(connection, [key], moment).get(key)
+            if state is None or state.until <= moment.steady:
+                return None
+            return moment.wall_at(state.until)
+
+        return self._read(work)
+
     def wake(self, key: str | None) -> int:
         """Ends a rest and forgets its strikes (None: all of them). Returns how many there were."""
         return self._write(lambda connection, moment: ledger_rests.wake(connection, key))

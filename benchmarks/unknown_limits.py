@@ -1,0 +1,46 @@
+"""Finding a rate that nobody tells: what is learned within three minutes, and what is refused after that.
+
+    python benchmarks/unknown_limits.py
+
+Simulated time; the ledger and its arithmetic are the real ones.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tests.support.unknown_rate import find_rate
+
+CASES = (
+    (5, 4, 2.0),
+    (20, 8, 1.0),
+    (40, 1, 1.0),
+    (40, 16, 1.0),
+    (40, 16, 8.0),
+    (100, 16, 1.0),
+    (300, 32, 3.0),
+)
+
+
+def main() -> int:
+    worst_off = worst_refused = 0.0
+    print("true/min  workers  latency s   learned   off   refused later")
+    for true, workers, latency in CASES:
+        with tempfile.TemporaryDirectory() as folder:
+            found = find_rate(f"{folder}/ledger.db", true=true, workers=workers, latency_s=latency)
+        share = found.refused / found.asked
+        worst_off, worst_refused = max(worst_off, found.off), max(worst_refused, share)
+        print(
+            f"{true:8}  {workers:7}  {latency:9.1f}  {found.learned:8}  {found.off:4.0%}"
+            f"   {found.refused} of {found.asked} ({share:.2%})"
+        )
+    print(f"worst: {worst_off:.0%} off (bar 10%), {worst_refused:.2%} refused (bar 1%)")
+    return 0 if worst_off <= 0.10 and worst_refused < 0.01 else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
