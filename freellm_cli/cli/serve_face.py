@@ -11,6 +11,7 @@ from freellm_cli.cli.face import Face
 
 if TYPE_CHECKING:
     from freellm_cli.server.app import App
+    from freellm_cli.services.oauth_background import BackgroundRefresh
     from freellm_cli.services.runtime import Runtime
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP")
@@ -55,14 +56,27 @@ def _serve(face: Face, runtime: Runtime) -> int:
     )
     stopping = threading.Event()
     before = _on_signals(stopping)
+    background = _background_refresh(runtime)
     try:
         app.start()
         _announce(face, app)
         _wait(stopping)
         return _stop(face, app)
     finally:
+        if background is not None:
+            background.stop()
         for name, handler in before.items():
             signal.signal(name, handler)
+
+
+def _background_refresh(runtime: Runtime) -> BackgroundRefresh | None:
+    if not runtime.may_have_logins():
+        return None
+    from freellm_cli.services.oauth_background import BackgroundRefresh
+
+    background = BackgroundRefresh(runtime)
+    background.start()
+    return background
 
 
 def _announce(face: Face, app: App) -> None:

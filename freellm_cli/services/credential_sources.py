@@ -18,7 +18,11 @@ def all_credentials(runtime: Runtime) -> tuple[Credential, ...]:
     """
     settings = runtime.settings
     stored = runtime.vault.list()
-    found = [*stored, *_from_environment(runtime, stored), *_logins(runtime)]
+    logins = _logins(runtime)
+    # The variable of an iFlow login's key is that of a plain key, too: it is one credential, not two.
+    taken = {(item.provider, item.secret) for item in logins}
+    keys = [it for it in _from_environment(runtime, stored) if (it.provider, it.secret) not in taken]
+    found = [*stored, *keys, *logins]
     known = {item.provider for item in found}
     for name in settings.providers:
         if name in runtime.catalog.provider_ids() and name not in known:
