@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
+
+from freellm_cli.services.system_clock import SystemClock
+from freellm_cli.storage.locks import FileLock
 
 PACKAGES = (
     "@anthropic-ai/claude-code",
@@ -26,12 +30,29 @@ def npm_folder() -> Path:
     npm = shutil.which("npm")
     if npm is None:
         raise NotInstallable("npm is not installed")
-    cache = Path(os.environ.get("FREELLM_TEST_CACHE") or Path.home() / ".cache" / "freellm-tests")
-    folder = cache / "npm"
+    folder = cache_folder() / "npm"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(str(folder / "install.lock"), SystemClock()).hold(INSTALL_TIMEOUT_S):
+        _install(npm, folder)
+    return folder
+
+
+def cache_folder() -> Path:
+    """Outside the repository, and not under HOME: tests have a home of their own."""
+    given = os.environ.get("FREELLM_TEST_CACHE")
+    if given:
+        return Path(given)
+    if sys.platform == "win32":
+        return Path(os.environ["LOCALAPPDATA"], "freellm-tests")
+    import pwd
+
+    return Path(pwd.getpwuid(os.getuid()).pw_dir, ".cache", "freellm-tests")
+
+
+def _install(npm: str, folder: Path) -> None:
     stamp = folder / "installed.txt"
     if stamp.exists() and stamp.read_text(encoding="utf-8") == "\n".join(PACKAGES):
-        return folder
-    folder.mkdir(parents=True, exist_ok=True)
+        return
     (folder / "package.json").write_text('{"private": true}', encoding="utf-8")
     try:
         done = subprocess.run(
@@ -47,4 +68,3 @@ def npm_folder() -> Path:
     if done.returncode != 0:
         raise NotInstallable(done.stderr[-300:])
     stamp.write_text("\n".join(PACKAGES), encoding="utf-8")
-    return folder
