@@ -85,8 +85,11 @@ def _noisy(exchanges: list[Exchange]) -> list[Exchange]:
 def has_left(sock: socket.socket) -> bool:
     """Whether the other side has closed. Reads nothing away and does not wait."""
     if _HANGUP:
+        number = sock.fileno()
+        if number < 0:
+            return False  # closed here meanwhile: the answer is complete
         poll = select.poll()
-        poll.register(sock, _HANGUP)
+        poll.register(number, _HANGUP)
         return bool(poll.poll(0))
     try:
         return sock.recv(1, socket.MSG_PEEK) == b""

@@ -14,6 +14,7 @@ from freellm_cli.core.needs import Needs, unmet
 from freellm_cli.core.published import limits_for
 from freellm_cli.core.rotation import Candidate
 from freellm_cli.core.routing import Book, Route, resolve
+from freellm_cli.services.plan_memo import Memo
 
 if TYPE_CHECKING:
     from freellm_cli.providers.registry import Catalog
@@ -62,6 +63,8 @@ class Pool:
         self._runtime = runtime
         self.quota_asked: dict[str, float] = {}
         """When each credential's own meter was last asked for (`services.openrouter_quota`)."""
+        self._routes: Memo[Route] = Memo(runtime.clock.monotonic)
+        self._targets: Memo[PoolTarget] = Memo(runtime.clock.monotonic)
 
     @property
     def _catalog(self) -> Catalog:
@@ -106,13 +109,23 @@ class Pool:
         return Plan(route, tuple(targets), tuple(excluded))
 
     def _route(self, asked: str, needs: Needs) -> Route:
-        book = self.book()
         for rule in self._runtime.settings.routes:
             if rule.fits(asked, needs.prompt_tokens, needs.capabilities):
+                book = self.book()
                 name = asked or book.default_model or "auto"
                 book = book._replace(aliases={**book.aliases, name: rule.use})
                 return resolve(name, book)._replace(asked=asked)
-        return resolve(asked, book)
+        return self._routes.get(asked, self._grounds(), lambda: resolve(asked, self.book()))
+
+    def _grounds(self) -> tuple[object, ...]:
+        """What routes and targets are made of: they stand as long as these do."""
+        runtime = self._runtime
+        return (
+            runtime.settings,
+            self._catalog,
+            runtime.credentials(),
+            runtime.ledger.lessons(),
+        )
 
     def targets_of(self, model: ModelSpec, needs: Needs) -> list[PoolTarget]:
         """One model with every enabled credential that may ask it."""
@@ -144,11 +157,27 @@ class Pool:
                 why = credential.disabled_reason or "disabled"
                 excluded.append(Excluded(f"{credential.id}/{model.id}", why))
                 continue
-            target = self._target(credential, model, provider, step, needs)
+            target = self._known_target(credential, model, provider, step, needs)
             if any(limit.amount == 0 or limit.meter in shut for limit in target.candidate.limits):
                 excluded.append(Excluded(target.candidate.key, NOT_FREE))
                 continue
             targets.append(target)
+
+    def _known_target(
+        self,
+        credential: Credential,
+        model: ModelSpec,
+        provider: ProviderSpec,
+        step: int,
+        needs: Needs,
+    ) -> PoolTarget:
+        found = self._targets.get(
+            (credential.id, model.id, step),
+            self._grounds(),
+            lambda: self._target(credential, model, provider, step, needs),
+        )
+        counting = str(found.target.quirks.get("tokens_counted", "total"))
+        return found._replace(counted_tokens=needs.counted_tokens(counting))
 
     def _limits(
         self, provider: ProviderSpec, model: ModelSpec, credential: Credential, account: str
