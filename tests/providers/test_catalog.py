@@ -271,9 +271,9 @@ def test_loading_everything_costs_little_more_than_parsing_its_bytes() -> None:
 def best_of(work: object) -> float:
     times = []
     for _ in range(7):
-        start = time.perf_counter()
+        start = time.thread_time()
         work()  # type: ignore[operator]
-        times.append(time.perf_counter() - start)
+        times.append(time.thread_time() - start)
     return min(times)
 
 
