@@ -67,6 +67,7 @@ _freellm_is_command() {
             'config unset' | \
             'config edit' | \
             'config check' | \
+            'doctor' | \
             'demo' | \
             'completion') return 0 ;;
     esac
@@ -234,6 +235,9 @@ _freellm_takes_value() {
             'config edit --state-dir' | \
             'config check --config-dir' | \
             'config check --state-dir' | \
+            'doctor --bundle' | \
+            'doctor --config-dir' | \
+            'doctor --state-dir' | \
             'demo --config-dir' | \
             'demo --state-dir' | \
             'completion --config-dir' | \
@@ -358,6 +362,9 @@ story' ;;
         'config edit --state-dir') kind=folders ;;
         'config check --config-dir') kind=folders ;;
         'config check --state-dir') kind=folders ;;
+        'doctor --bundle') kind=files ;;
+        'doctor --config-dir') kind=folders ;;
+        'doctor --state-dir') kind=folders ;;
         'demo --config-dir') kind=folders ;;
         'demo --state-dir') kind=folders ;;
         'completion --config-dir') kind=folders ;;
@@ -897,6 +904,18 @@ _freellm_flags() {
 --config-dir
 --state-dir
 --help' ;;
+        'doctor') candidates='--online
+--offline
+--bundle
+--json
+-v
+--verbose
+-q
+--quiet
+--no-color
+--config-dir
+--state-dir
+--help' ;;
         'demo') candidates='--fast
 --json
 -v
@@ -934,6 +953,7 @@ route
 history
 templates
 config
+doctor
 demo
 completion' ;;
         'batch '0) kind=files ;;

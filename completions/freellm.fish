@@ -39,8 +39,8 @@ end
 
 complete -c freellm -f
 
-set -g __freellm_commands 'chat' 'serve' 'batch' 'keys' 'keys add' 'keys list' 'keys check' 'keys enable' 'keys disable' 'keys label' 'keys remove' 'keys import' 'keys export' 'oauth' 'oauth login' 'oauth list' 'oauth refresh' 'oauth logout' 'oauth import' 'oauth export' 'models' 'models show' 'limits' 'limits why' 'limits reset' 'why' 'route' 'history' 'history list' 'history show' 'history search' 'history delete' 'history export' 'templates' 'templates list' 'templates show' 'templates edit' 'config' 'config path' 'config show' 'config get' 'config set' 'config unset' 'config edit' 'config check' 'demo' 'completion'
-set -g __freellm_valued --account --attach --by --client-secrets --config-dir --conversation --cors-origin --drain --env --family --for --format --host --json-schema --label --limit --max-tokens --min-context --model --older-than --option --output --param --port --profile --provider --requests --reserve --seed --set --simulate --state-dir --stop --system --temperature --template --think --threads --timeout --token --tokens --top-k --top-p --width -O -a -m -n -o -p -s -t
+set -g __freellm_commands 'chat' 'serve' 'batch' 'keys' 'keys add' 'keys list' 'keys check' 'keys enable' 'keys disable' 'keys label' 'keys remove' 'keys import' 'keys export' 'oauth' 'oauth login' 'oauth list' 'oauth refresh' 'oauth logout' 'oauth import' 'oauth export' 'models' 'models show' 'limits' 'limits why' 'limits reset' 'why' 'route' 'history' 'history list' 'history show' 'history search' 'history delete' 'history export' 'templates' 'templates list' 'templates show' 'templates edit' 'config' 'config path' 'config show' 'config get' 'config set' 'config unset' 'config edit' 'config check' 'doctor' 'demo' 'completion'
+set -g __freellm_valued --account --attach --bundle --by --client-secrets --config-dir --conversation --cors-origin --drain --env --family --for --format --host --json-schema --label --limit --max-tokens --min-context --model --older-than --option --output --param --port --profile --provider --requests --reserve --seed --set --simulate --state-dir --stop --system --temperature --template --think --threads --timeout --token --tokens --top-k --top-p --width -O -a -m -n -o -p -s -t
 
 complete -c freellm -n '__freellm_at \'\' 0' -a chat -d 'Ask a question; the answer comes as it is written.'
 complete -c freellm -n '__freellm_at \'\' 0' -a serve -d 'Serve OpenAI, Anthropic and Gemini clients on this machine.'
@@ -54,6 +54,7 @@ complete -c freellm -n '__freellm_at \'\' 0' -a route -d 'Where a request for a 
 complete -c freellm -n '__freellm_at \'\' 0' -a history -d 'Conversations: list, show, search, delete, export.'
 complete -c freellm -n '__freellm_at \'\' 0' -a templates -d 'Prompts with a name, for `chat -t`.'
 complete -c freellm -n '__freellm_at \'\' 0' -a config -d 'Show, set and check the settings, with their source.'
+complete -c freellm -n '__freellm_at \'\' 0' -a doctor -d 'A self-test: what is wrong, and what mends it.'
 complete -c freellm -n '__freellm_at \'\' 0' -a demo -d 'See it work on this machine: no key, no network.'
 complete -c freellm -n '__freellm_at \'\' 0' -a completion -d 'Completion for bash, zsh, fish and PowerShell.'
 complete -c freellm -n '__freellm_at \'\'' -l version -d 'Print the version.'
@@ -574,6 +575,17 @@ complete -c freellm -n '__freellm_at \'config check\'' -l no-color -d 'No colour
 complete -c freellm -n '__freellm_at \'config check\'' -l config-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of config.toml and credentials.toml.'
 complete -c freellm -n '__freellm_at \'config check\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
 complete -c freellm -n '__freellm_at \'config check\'' -s h -l help -d 'Show help and exit.'
+
+complete -c freellm -n '__freellm_at \'doctor\'' -l online -d 'Also reach each provider; compare clocks.'
+complete -c freellm -n '__freellm_at \'doctor\'' -l offline -d 'Send nothing: no key check.'
+complete -c freellm -n '__freellm_at \'doctor\'' -l bundle -r -F -d 'Also write a report that is safe to publish.'
+complete -c freellm -n '__freellm_at \'doctor\'' -l json -d 'Print JSON, for scripts.'
+complete -c freellm -n '__freellm_at \'doctor\'' -s v -l verbose -d 'Say more on stderr.'
+complete -c freellm -n '__freellm_at \'doctor\'' -s q -l quiet -d 'Say nothing on stderr but errors.'
+complete -c freellm -n '__freellm_at \'doctor\'' -l no-color -d 'No colours (NO_COLOR works too).'
+complete -c freellm -n '__freellm_at \'doctor\'' -l config-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of config.toml and credentials.toml.'
+complete -c freellm -n '__freellm_at \'doctor\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
+complete -c freellm -n '__freellm_at \'doctor\'' -s h -l help -d 'Show help and exit.'
 
 complete -c freellm -n '__freellm_at \'demo\'' -l fast -d 'Without pauses.'
 complete -c freellm -n '__freellm_at \'demo\'' -l json -d 'Print JSON, for scripts.'

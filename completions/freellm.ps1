@@ -2,7 +2,7 @@
 
 $script:FreellmCommands = @{
     '' = @{
-        Words = @('chat', 'serve', 'batch', 'keys', 'oauth', 'models', 'limits', 'why', 'route', 'history', 'templates', 'config', 'demo', 'completion')
+        Words = @('chat', 'serve', 'batch', 'keys', 'oauth', 'models', 'limits', 'why', 'route', 'history', 'templates', 'config', 'doctor', 'demo', 'completion')
         Flags = @('--version', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
         Values = @{ '--config-dir' = ''; '--state-dir' = '' }
         Argument = ''; Many = $false
@@ -275,6 +275,12 @@ $script:FreellmCommands = @{
         Words = @()
         Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
         Values = @{ '--config-dir' = ''; '--state-dir' = '' }
+        Argument = ''; Many = $false
+    }
+    'doctor' = @{
+        Words = @()
+        Flags = @('--online', '--offline', '--bundle', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--bundle' = ''; '--config-dir' = ''; '--state-dir' = '' }
         Argument = ''; Many = $false
     }
     'demo' = @{

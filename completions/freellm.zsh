@@ -40,6 +40,7 @@ _freellm() {
                 'history:Conversations\: list, show, search, delete, export.'
                 'templates:Prompts with a name, for `chat -t`.'
                 'config:Show, set and check the settings, with their source.'
+                'doctor:A self-test\: what is wrong, and what mends it.'
                 'demo:See it work on this machine\: no key, no network.'
                 'completion:Completion for bash, zsh, fish and PowerShell.'
             )
@@ -58,6 +59,7 @@ _freellm() {
                 history) _freellm_history ;;
                 templates) _freellm_templates ;;
                 config) _freellm_config ;;
+                doctor) _freellm_doctor ;;
                 demo) _freellm_demo ;;
                 completion) _freellm_completion ;;
             esac ;;
@@ -912,6 +914,22 @@ _freellm_config_check() {
     local context state state_descr line
     typeset -A opt_args
     _arguments -s -S \
+        '--json''[Print JSON, for scripts.]' \
+        '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
+        '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
+        '--no-color''[No colours (NO_COLOR works too).]' \
+        '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
+        '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
+        '(- *)'{-h,--help}'[Show help and exit.]'
+}
+
+_freellm_doctor() {
+    local context state state_descr line
+    typeset -A opt_args
+    _arguments -s -S \
+        '--online''[Also reach each provider; compare clocks.]' \
+        '--offline''[Send nothing\: no key check.]' \
+        '--bundle=''[Also write a report that is safe to publish.]:FILE:_files' \
         '--json''[Print JSON, for scripts.]' \
         '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
         '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \

@@ -39,6 +39,7 @@ COMMANDS: dict[str, CommandRow] = {
     "history": CommandRow("history", "Conversations: list, show, search, delete, export."),
     "templates": CommandRow("templates", "Prompts with a name, for `chat -t`."),
     "config": CommandRow("config", "Show, set and check the settings, with their source."),
+    "doctor": CommandRow("doctor", "A self-test: what is wrong, and what mends it."),
     "demo": CommandRow("demo", "See it work on this machine: no key, no network."),
     "completion": CommandRow("completion", "Completion for bash, zsh, fish and PowerShell."),
 }

@@ -20,6 +20,7 @@ VALUES = {
     "limits why TARGET": "targets",
     "limits reset TARGET": "targets",
     "route model": "names",
+    "doctor --bundle": "files",
     "config get key": "settings",
     "config set key": "settings",
     "config unset key": "settings",
