@@ -251,3 +251,14 @@ def test_no_token_of_iflow_is_in_any_output_or_state(home: Household, iflow: Ifl
     row = stored(home)
     for name in ("access_token", "refresh_token", "api_key"):
         assert row[name] not in text
+
+
+def test_the_variables_of_a_login_are_one_credential(home: Household) -> None:
+    home.env |= {
+        "IFLOW_ACCESS_TOKEN": "access-of-the-test",
+        "IFLOW_REFRESH_TOKEN": "refresh-of-the-test",
+        "IFLOW_API_KEY": "sk-iflow-key-of-the-test",
+    }
+    home.forget()
+    [credential] = home.runtime.credentials()
+    assert (credential.id, credential.kind) == ("iflow-env", "oauth")
