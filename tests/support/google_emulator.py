@@ -124,6 +124,7 @@ class GoogleEmulator:
         self._operations: dict[str, int] = {}
         self._number = 0
         self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._server = _Server(("127.0.0.1", 0), _handler(self))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
@@ -176,6 +177,11 @@ class GoogleEmulator:
 
     def asked(self, name: str) -> list[Seen]:
         return [item for item in self.seen if item.name == name]
+
+    def wait_for_refreshes(self, count: int, timeout_s: float = 20.0) -> bool:
+        """Whether there were so many within that time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.tally["refreshed"] >= count, timeout_s)
 
     def secrets(self) -> set[str]:
         """Every token and code that was ever given out or taken."""
@@ -270,6 +276,7 @@ class GoogleEmulator:
                 why = "Token has been expired or revoked."
                 return 400, {}, _json({"error": "invalid_grant", "error_description": why})
             self.tally["refreshed"] += 1
+            self._changed.notify_all()
             tokens = self._fresh_tokens()
             if self.rotate:
                 self._refresh.discard(old)
