@@ -1,18 +1,20 @@
 """One call on the wire: its deadlines, its reads, and the frame of its answer's body.
 
-`http.client.HTTPResponse` undoes the transfer coding. It reads through `Wire`, which bounds every single
-receive by the call's deadlines and turns what the operating system reports into our words.
+`http.client.HTTPResponse` knows where a body ends, `transport.chunks` undoes its chunks. Both read through
+`Wire`, which bounds every single receive by the call's deadlines and turns what the operating system reports
+into our words.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from http.client import HTTPException, HTTPResponse, IncompleteRead
+from http.client import HTTPResponse
 from typing import Any
 
 from freellm_cli.core.errors import TransportFault
 from freellm_cli.core.http import Headers, Timeouts
+from freellm_cli.transport.chunks import BadChunk, ChunkDecoder
 from freellm_cli.transport.head import AnswerHead, BadHead, read_head
 from freellm_cli.transport.pool import Connection
 
@@ -145,6 +147,7 @@ class Answer(HTTPResponse):
         self._call = call
         self._wire = wire
         self._spoke = False
+        self._chunks: ChunkDecoder | None = None
         self.ended = False
         """Whether the whole body was read."""
         self.fields = Headers()
@@ -181,10 +184,12 @@ class Answer(HTTPResponse):
                 "bad_http", f"{self._call.host} uses an unknown transfer coding."
             )
         self.chunked = coding == "chunked"
-        self.chunk_left = None
+        if self.chunked:
+            self._chunks = ChunkDecoder()
         self.length = None if self.chunked else self._content_length(head.fields)
         if head.status in _BODILESS or self._method == "HEAD":  # type: ignore[attr-defined]
             self.chunked = False
+            self._chunks = None
             self.length = 0
         self.will_close = not head.keeps_alive or (not self.chunked and self.length is None)
         if self.length == 0:
@@ -204,21 +209,9 @@ class Answer(HTTPResponse):
 
         Not to be called once `ended`.
         """
-        try:
-            data = self.read1(READ_SIZE)
-        except IncompleteRead as exc:
-            raise self._cut() from exc
-        except HTTPException as exc:
-            raise self._call.fault(
-                "bad_http", f"{self._call.host} sent a malformed chunk."
-            ) from exc
+        data = self._more_chunks(self._chunks) if self._chunks is not None else self._more_plain()
         if not data:
-            if self.length:
-                raise self._cut()
-            self._end()
             return b""
-        if self.chunk_left is not None and self.chunk_left < 0:
-            raise self._call.fault("bad_http", f"{self._call.host} sent a malformed chunk.")
         if not self._spoke:
             self._spoke = True
             self._call.await_more()
@@ -226,9 +219,36 @@ class Answer(HTTPResponse):
             self._end()
         return data
 
+    def _more_plain(self) -> bytes:
+        data = self.read1(READ_SIZE)
+        if not data:
+            if self.length:
+                raise self._cut()
+            self._end()
+        return data
+
+    def _more_chunks(self, chunks: ChunkDecoder) -> bytes:
+        """All chunks that have come, as one; waits only when there is nothing."""
+        data = b""
+        try:
+            while not (data or chunks.ended):
+                raw = self.fp.read1(READ_SIZE)
+                if not raw:
+                    raise self._cut()
+                data = chunks.feed(raw)
+        except BadChunk as exc:
+            raise self._call.fault(
+                "bad_http", f"{self._call.host} sent a malformed chunk."
+            ) from exc
+        if chunks.ended:
+            self._end()
+            self._wire.surplus = self._wire.surplus or bool(chunks.rest)
+        return data
+
     def is_between_chunks(self) -> bool:
         """Whether nothing but the mark of the end may be missing."""
-        return bool(self.chunked and self._spoke and self.chunk_left == 0 and not self.ended)
+        chunks = self._chunks
+        return chunks is not None and self._spoke and chunks.is_between and not self.ended
 
     def may_be_followed(self) -> bool:
         """Whether the connection can carry another call after this one."""

@@ -1,0 +1,83 @@
+"""The chunked transfer coding undone, as many chunks at once as have come (RFC 9112 section 7.1)."""
+
+from __future__ import annotations
+
+MAX_LINE = 32_768
+MAX_TRAILER = 131_072
+_HEX = b"0123456789abcdefABCDEF"
+_LONGEST_SIZE = 16
+
+
+class BadChunk(Exception):
+    """The bytes are no chunked coding."""
+
+
+class ChunkDecoder:
+    """Feed what came; what is data comes back. `ended` after the last chunk and its trailer.
+
+    `rest`: bytes behind the end. Lines may end in LF alone: some servers write them so.
+    """
+
+    __slots__ = ("_held", "_in_trailer", "_left", "_trailer", "ended", "rest")
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.rest = b""
+        self._held = b""
+        self._left = 0
+        """Bytes of the present chunk that are missing; -1: the line end behind it."""
+        self._in_trailer = False
+        self._trailer = 0
+
+    @property
+    def is_between(self) -> bool:
+        """Whether nothing of a chunk has come that is not whole."""
+        return not self._held and self._left == 0 and not self.ended
+
+    def feed(self, raw: bytes) -> bytes:
+        """Raises BadChunk."""
+        data = self._held + raw if self._held else raw
+        self._held = b""
+        at, size = 0, len(data)
+        parts = []
+        while at < size and not self.ended:
+            if self._left > 0:
+                end = at + self._left
+                parts.append(data[at:end])
+                if end > size:
+                    self._left = end - size
+                    at = size
+                    break
+                at, self._left = end, -1
+                continue
+            line_end = data.find(b"\n", at)
+            if line_end < 0:
+                if size - at > MAX_LINE:
+                    raise BadChunk
+                break
+            self._line(data[at:line_end])
+            at = line_end + 1
+        if self.ended:
+            self.rest = data[at:]
+        elif at < size:
+            self._held = data[at:]
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _line(self, line: bytes) -> None:
+        if line.endswith(b"\r"):
+            line = line[:-1]
+        if self._left < 0:
+            if line:
+                raise BadChunk
+            self._left = 0
+        elif self._in_trailer:
+            self._trailer += len(line)
+            if self._trailer > MAX_TRAILER:
+                raise BadChunk
+            self.ended = not line
+        else:
+            text = line.partition(b";")[0].strip(b" \t")
+            if not text or text.translate(None, _HEX) or len(text) > _LONGEST_SIZE:
+                raise BadChunk
+            self._left = int(text, 16)
+            self._in_trailer = self._left == 0
