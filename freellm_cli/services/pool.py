@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from freellm_cli.core.catalog import ModelSpec, ProviderSpec, filled_in, merged_quirks
 from freellm_cli.core.chat import Target
 from freellm_cli.core.credentials import Credential
+from freellm_cli.core.errors import ConfigError, CredentialRefused
 from freellm_cli.core.http import Timeouts
 from freellm_cli.core.limits import COUNT_ONLY, REQUESTS, Limit, Window
 from freellm_cli.core.needs import Needs, unmet
@@ -97,16 +98,28 @@ class Pool:
         )
 
     def plan(self, asked: str, needs: Needs) -> Plan:
-        """Raises UnknownName, NoCredential or ProviderClosed as `core.routing.resolve` does."""
+        """Raises UnknownName, NoCredential or ProviderClosed as `core.routing.resolve` does, and
+        CredentialRefused where a login stands in the way that only its owner can mend."""
         if self._runtime.settings.private:
             needs = needs._replace(private=True)
-        route = self._route(asked, needs)
+        try:
+            route = self._route(asked, needs)
+        except ConfigError as error:
+            self._blame_dead_login(asked, error)
+            raise
         targets: list[PoolTarget] = []
         excluded = [Excluded(item.model_id, item.reason) for item in route.excluded]
         for step, models in enumerate(item.models for item in route.steps):
             for model in models:
                 self._add_targets(model, step, needs, targets, excluded)
         return Plan(route, tuple(targets), tuple(excluded))
+
+    def _blame_dead_login(self, asked: str, error: ConfigError) -> None:
+        for item in self.credentials():
+            if item.kind == "oauth" and not item.enabled and asked.startswith(f"{item.provider}/"):
+                raise CredentialRefused(
+                    f"{asked} cannot be asked with {item.id}", hint=item.disabled_reason
+                ) from error
 
     def _route(self, asked: str, needs: Needs) -> Route:
         for rule in self._runtime.settings.routes:
