@@ -37,7 +37,9 @@ def _logins(runtime: Runtime) -> tuple[Credential, ...]:
         return ()
     from freellm_cli.services.oauth_store import credential_of
 
-    return tuple(credential_of(login) for login in runtime.logins.list())
+    # One broken file must not stand in the way of all other credentials; `oauth list` reports it.
+    logins = runtime.logins.list(lambda fault: runtime.notice(f"{fault.message}; {fault.hint}"))
+    return tuple(credential_of(login) for login in logins)
 
 
 def _from_environment(runtime: Runtime, stored: tuple[Credential, ...]) -> tuple[Credential, ...]:

@@ -137,7 +137,8 @@ class Runtime:
             settings = self.settings
             secrets += [settings.provider(name).client_secret for name in settings.providers]
             if self.may_have_logins():
-                secrets += [text for login in self.logins.list() for text in login.secrets()]
+                logins = self.logins.list(lambda fault: None)
+                secrets += [text for login in logins for text in login.secrets()]
             known = (*secrets, settings.serve.token, *self._further_secrets)
             self._redactor = Redactor(secret for secret in known if secret is not None)
         return self._redactor
