@@ -10,8 +10,10 @@ from freellm_cli.core.login_files import logins_in
 from freellm_cli.core.logins import Login, login_command
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
+    from freellm_cli.core.errors import StoreError
     from freellm_cli.services.runtime import Runtime
     from freellm_cli.storage.token_files import TokenFiles
 
@@ -37,9 +39,9 @@ class LoginStore:
             self._files = TokenFiles(oauth_folder(self._runtime.paths), self._runtime.clock)
         return self._files
 
-    def list(self) -> tuple[Login, ...]:
-        """Stored ones first. Raises StoreError."""
-        return (*self.files.list(), *self._environment().values())
+    def list(self, broken: Callable[[StoreError], None] | None = None) -> tuple[Login, ...]:
+        """Stored ones first. A file that is no login is told to `broken`, or raises StoreError."""
+        return (*self.files.list(broken), *self._environment().values())
 
     def get(self, login_id: str) -> Login | None:
         """As it is now: another process may have refreshed it."""

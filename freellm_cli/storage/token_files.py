@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from freellm_cli.core.errors import StoreError, UnknownName, UsageError
@@ -30,15 +31,23 @@ class TokenFiles:
         self._clock = clock
         self._seen: dict[str, tuple[_Stamp, Login]] = {}
 
-    def list(self) -> tuple[Login, ...]:
-        """All stored logins, by provider and number. Raises StoreError for a file that is no login."""
+    def list(self, broken: Callable[[StoreError], None] | None = None) -> tuple[Login, ...]:
+        """All stored logins, by provider and number. A file that is no login is told to `broken` and left
+        out, or raises StoreError."""
         try:
             names = os.listdir(self.folder)
         except FileNotFoundError:
             return ()
         except OSError as exc:
             raise StoreError(f"cannot read {self.folder}: {exc.strerror}") from exc
-        found = [self.get(*place) for place in sorted(filter(None, map(_place, names)))]
+        found = []
+        for place in sorted(filter(None, map(_place, names))):
+            try:
+                found.append(self.get(*place))
+            except StoreError as fault:
+                if broken is None:
+                    raise
+                broken(fault)
         return tuple(login for login in found if login is not None)
 
     def get(self, provider: str, number: int) -> Login | None:
@@ -71,7 +80,8 @@ class TokenFiles:
     def add(self, login: Login) -> Login:
         """Stores a new login under the next free number; returns it with its number."""
         with FileLock(os.path.join(self.folder, ".lock"), self._clock).hold():
-            taken = [item.number for item in self.list() if item.provider == login.provider]
+            places = filter(None, map(_place, os.listdir(self.folder)))
+            taken = [number for provider, number in places if provider == login.provider]
             numbered = login._replace(number=max(taken, default=0) + 1)
             self._write(self.path(login.provider, numbered.number), to_json(numbered))
         return numbered

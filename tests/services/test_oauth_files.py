@@ -187,6 +187,30 @@ def test_a_broken_login_file_is_named_and_left_alone(home: Household) -> None:
     assert path.read_text() == '{"access_token": "ya29.half'
 
 
+def test_a_broken_login_file_leaves_the_others_usable(
+    home: Household, google: GoogleEmulator
+) -> None:
+    google_login(home)
+    google_login(home, email="second@example.com")
+    path = home.folder / "config" / "oauth" / "gemini_cli_1.json"
+    path.write_text("{")
+    home.forget()
+    answer = home.ask(model="gemini_cli/gemini-2.5-flash")
+    assert answer.completion().text
+    assert answer.answerer.credential == "gemini_cli-2"
+    assert str(path) in home.notices[0]
+    assert google_login(home, email="third@example.com").id == "gemini_cli-3"
+
+
+def test_a_dead_login_is_named_by_every_request_for_it(
+    home: Household, google: GoogleEmulator
+) -> None:
+    google_login(home, login_again="it was revoked")
+    outcome = home.run("chat", "-m", "gemini_cli/gemini-2.5-flash", "hi")
+    assert outcome.code == 4
+    assert "login again: `freellm oauth login gemini-cli`" in outcome.err
+
+
 def test_fields_of_a_newer_version_are_kept(home: Household, google: GoogleEmulator) -> None:
     google_login(home)
     path = home.folder / "config" / "oauth" / "gemini_cli_1.json"
