@@ -25,6 +25,7 @@ class CommandRow(NamedTuple):
 
 
 COMMANDS: dict[str, CommandRow] = {
+    "setup": CommandRow("setup", "From nothing to the first answer, step by step."),
     "chat": CommandRow("chat", "Ask a question; the answer comes as it is written."),
     "serve": CommandRow("serve", "Serve OpenAI, Anthropic and Gemini clients on this machine."),
     "batch": CommandRow("batch", "Ask many questions from a file; resumable."),

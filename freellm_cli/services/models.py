@@ -136,7 +136,7 @@ def _table(models: list[ModelSpec], usable: set[str]) -> Table:
                 can,
                 Cell(model.status, _STATUS_STYLE.get(model.status, "dim")),
                 model.speed,
-                _limits_text(model.limits),
+                limits_text(model.limits),
             )
         )
     columns = ("model", "family", "context", "can", "status", "speed", "limits")
@@ -163,7 +163,8 @@ def spell_tokens(count: int | None) -> str:
 _UNITS = {"requests": "req", "tokens": "tok", "concurrent": "at once"}
 
 
-def _limits_text(limits: tuple[PublishedLimit, ...]) -> str:
+def limits_text(limits: tuple[PublishedLimit, ...]) -> str:
+    """Such as "30 req/min, 8k tok/min"."""
     return ", ".join(_limit_text(limit) for limit in limits)
 
 
@@ -194,7 +195,7 @@ def show_model(runtime: Runtime, model_id: str) -> Result:
         ("longest answer", f"{model.max_output:,} tokens" if model.max_output else "unknown"),
         ("can", ", ".join(sorted(model.capabilities))),
         ("status", Cell(_status_text(data), _STATUS_STYLE.get(str(data["status"]), ""))),
-        ("limits", _limits_text(model.limits or provider.limits) or "not published"),
+        ("limits", limits_text(model.limits or provider.limits) or "not published"),
         ("limits count by", provider.limit_scope),
         ("trains on prompts", provider.trains_on_prompts),
     ]
