@@ -14,7 +14,7 @@ from freellm_cli.core.verdicts import Verdict
 from freellm_cli.services.answer import Answer, Answerer, Attempt
 from freellm_cli.services.attempt import Failed, Opened, attempt
 from freellm_cli.services.learning import LIMITED
-from freellm_cli.services.outcome import consequences, final_error
+from freellm_cli.services.outcome import consequences, falls_with, final_error, other_address
 from freellm_cli.services.pool import Excluded, Plan, Pool, PoolTarget
 from freellm_cli.storage.ledger import Lease
 from freellm_cli.transport.base import Cancel
@@ -152,13 +152,27 @@ class _Call:
     def _ask(self, lease: Lease, target: PoolTarget) -> Answer | None:
         key = lease.candidate.key
         self._tries[key] = self._tries.get(key, 0) + 1
+        hedge = self._runtime.settings.hedge
+        if hedge is not None and len(self._open) > 1:
+            return self._ask_hedged(lease, target, hedge)
         begun = self._clock.monotonic()
-        ledger = self._runtime.ledger
+        try:
+            outcome = self._send(lease, target, self._options.cancel)
+        except RequestRefused as refusal:
+            self._cannot_say(lease, key, refusal)
+            return None
+        except BaseException:
+            self._runtime.ledger.release(lease)
+            raise
+        return self._take(lease, target, outcome, begun)
+
+    def _send(self, lease: Lease, target: PoolTarget, cancel: Cancel | None) -> Opened | Failed:
+        """One attempt, not judged yet."""
 
         def on_sent() -> None:
             if self._options.before_send is not None:
                 self._options.before_send()
-            if not ledger.mark_sent(lease):
+            if not self._runtime.ledger.mark_sent(lease):
                 raise TransportFault(
                     "connecting took longer than the lease lasts", fault="total_timeout", sent=False
                 )
@@ -175,32 +189,56 @@ class _Call:
                 ),
                 whole=self._options.whole,
                 on_sent=on_sent,
-                cancel=self._options.cancel,
+                cancel=cancel,
             )
 
-        try:
-            if target.credential.kind == "oauth":
-                from freellm_cli.services.oauth_attempt import attempt_with_login
+        if target.credential.kind == "oauth":
+            from freellm_cli.services.oauth_attempt import attempt_with_login
 
-                outcome = attempt_with_login(self._runtime, target, send)
-            else:
-                outcome = send(target)
-        except RequestRefused as refusal:
-            ledger.release(lease)
-            self._exclude_target(key, refusal.message)
-            if not self._open and not self._verdicts:
-                raise
-            return None
-        except BaseException:
-            ledger.release(lease)
-            raise
+            return attempt_with_login(self._runtime, target, send)
+        return send(target)
+
+    def _cannot_say(self, lease: Lease, key: str, refusal: RequestRefused) -> None:
+        """The target's dialect has no words for the request."""
+        self._runtime.ledger.release(lease)
+        self._exclude_target(key, refusal.message)
+        if not self._open and not self._verdicts:
+            raise refusal
+
+    def _take(
+        self, lease: Lease, target: PoolTarget, outcome: Opened | Failed, begun: float
+    ) -> Answer | None:
         if isinstance(outcome, Opened):
             return self._answer(lease, target, outcome, begun)
         if self._is_abandoned():
-            ledger.release(lease)
+            self._runtime.ledger.release(lease)
             self._check_caller()
         self._failed(lease, target, outcome, begun)
         return None
+
+    def _ask_hedged(self, lease: Lease, target: PoolTarget, after_s: float) -> Answer | None:
+        from freellm_cli.services.hedge import Hooks, Race
+
+        hooks = Hooks(self._send, self._second, self._take, self._cannot_say, self._attempts.append)
+        race = Race(self._runtime.ledger, self._clock, hooks)
+        return race.run(lease, target, after_s, self._options.cancel)
+
+    def _second(self, first: Lease, slack: float) -> tuple[Lease, PoolTarget] | None:
+        others = [item for key, item in self._open.items() if key != first.candidate.key]
+        found = self._runtime.ledger.acquire(
+            [item.candidate for item in others],
+            tokens=max(item.counted_tokens for item in others),
+            request_id=self._id,
+            deadline=self._clock.now() + max(0.0, self._left()),
+            lane=self._options.lane,
+            wait_policy="never",
+            reserve=max(self._options.reserve, slack),
+        )
+        if not isinstance(found, Lease):
+            return None
+        key = found.candidate.key
+        self._tries[key] = self._tries.get(key, 0) + 1
+        return found, self._open[key]
 
     def _without_dropped(self, target: PoolTarget) -> PoolTarget:
         dropped = self._dropped.get(target.candidate.key)
@@ -260,21 +298,16 @@ class _Call:
             self._dropped[key] = dropped | frozenset(move.drop)
             return
         for other_key, other in list(self._open.items()):
-            if _is_excluded(other, target, move.exclude):
+            if falls_with(other, target, move.exclude):
                 del self._open[other_key]
                 if move.repeatable:
                     self._later[other_key] = other
 
     def _try_other_address(self, target: PoolTarget, verdict: Verdict) -> bool:
-        """A host that knows no such path: a base_url that a person typed may lack `/v1`, or have one too many.
-        The other form is tried once, and the person told."""
+        """A host that knows no such path: a base_url that a person typed may lack `/v1`, or have
+        one too many. The other form is tried once, and the person told."""
         provider = target.provider.id
-        typed = self._runtime.settings.provider(provider).base_url
-        if verdict.status != 404 or verdict.kind != "bad_request" or not typed:
-            return False
-        from freellm_cli.providers.custom import other_base_url
-
-        other = other_base_url(target.target.base_url)
+        other = other_address(self._runtime, target, verdict)
         if provider in self._readdressed or not other:
             return False
         self._readdressed.add(provider)
@@ -287,6 +320,8 @@ class _Call:
 
     def _exclude_target(self, key: str, reason: str) -> None:
         self._excluded.append(Excluded(key, reason))
+        if key not in self._open:
+            return
         model_id = self._open[key].model.id
         for other_key in [k for k, item in self._open.items() if item.model.id == model_id]:
             del self._open[other_key]
@@ -363,18 +398,3 @@ class _Call:
                 "usage": usage._asdict() if usage else None,
             }
         )
-
-
-def _is_excluded(other: PoolTarget, target: PoolTarget, scope: str) -> bool:
-    """Whether `other` falls with `target` when the whole `scope` is left out."""
-    if scope == "credential":
-        return other.credential.id == target.credential.id
-    if scope == "account":
-        return other.candidate.account == target.candidate.account
-    if scope == "model":
-        return other.model.id == target.model.id
-    if scope == "provider":
-        return other.provider.id == target.provider.id
-    if scope == "smaller":
-        return (other.model.context or 0) <= (target.model.context or 0)
-    return other.candidate.key == target.candidate.key

@@ -52,6 +52,31 @@ def consequences(
     rest(runtime, target, verdict, request_id=request_id)
 
 
+def other_address(runtime: Runtime, target: PoolTarget, verdict: Verdict) -> str:
+    """What a typed base_url may have meant when it turns out to have no such path; "" for nothing."""
+    typed = runtime.settings.provider(target.provider.id).base_url
+    if verdict.status != 404 or verdict.kind != "bad_request" or not typed:
+        return ""
+    from freellm_cli.providers.custom import other_base_url
+
+    return other_base_url(target.target.base_url) or ""
+
+
+def falls_with(other: PoolTarget, target: PoolTarget, scope: str) -> bool:
+    """Whether `other` falls with `target` when the whole `scope` is left out."""
+    if scope == "credential":
+        return other.credential.id == target.credential.id
+    if scope == "account":
+        return other.candidate.account == target.candidate.account
+    if scope == "model":
+        return other.model.id == target.model.id
+    if scope == "provider":
+        return other.provider.id == target.provider.id
+    if scope == "smaller":
+        return (other.model.context or 0) <= (target.model.context or 0)
+    return other.candidate.key == target.candidate.key
+
+
 def final_error(
     plan: Plan,
     verdicts: list[tuple[PoolTarget, Verdict]],
