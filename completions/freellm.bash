@@ -22,8 +22,7 @@ _freellm_path() {
 
 _freellm_is_command() {
     case "$1" in
-        'setup' | \
-            'chat' | \
+        'chat' | \
             'serve' | \
             'batch' | \
             'keys' | \
@@ -79,8 +78,6 @@ _freellm_takes_value() {
     case "$1 $2" in
         ' --config-dir' | \
             ' --state-dir' | \
-            'setup --config-dir' | \
-            'setup --state-dir' | \
             'chat -m' | \
             'chat --model' | \
             'chat -s' | \
@@ -253,8 +250,6 @@ _freellm_value() {
     case "$1 $2" in
         ' --config-dir') kind=folders ;;
         ' --state-dir') kind=folders ;;
-        'setup --config-dir') kind=folders ;;
-        'setup --state-dir') kind=folders ;;
         'chat -m' | 'chat --model') kind=names ;;
         'chat --think') candidates='off
 minimal
@@ -262,6 +257,9 @@ low
 medium
 high
 auto' ;;
+        'chat -a' | 'chat --attach') kind=files ;;
+        'chat --json-schema') kind=files ;;
+        'chat -t' | 'chat --template') kind=templates ;;
         'chat --config-dir') kind=folders ;;
         'chat --state-dir') kind=folders ;;
         'serve --profile') candidates='game' ;;
@@ -341,6 +339,7 @@ story' ;;
         'history search --state-dir') kind=folders ;;
         'history delete --config-dir') kind=folders ;;
         'history delete --state-dir') kind=folders ;;
+        'history export -o' | 'history export --output') kind=files ;;
         'history export --config-dir') kind=folders ;;
         'history export --state-dir') kind=folders ;;
         'templates --config-dir') kind=folders ;;
@@ -381,15 +380,6 @@ _freellm_flags() {
     case "$1" in
         '') candidates='--version
 --json
--v
---verbose
--q
---quiet
---no-color
---config-dir
---state-dir
---help' ;;
-        'setup') candidates='--json
 -v
 --verbose
 -q
@@ -955,8 +945,7 @@ _freellm_flags() {
 
 _freellm_word() {
     case "$1 $2" in
-        ' '0) candidates='setup
-chat
+        ' '0) candidates='chat
 serve
 batch
 keys
@@ -1014,6 +1003,8 @@ export' ;;
         'templates '0) candidates='list
 show
 edit' ;;
+        'templates show '0) kind=templates ;;
+        'templates edit '0) kind=templates ;;
         'config '0) candidates='path
 show
 get

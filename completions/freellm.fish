@@ -39,10 +39,9 @@ end
 
 complete -c freellm -f
 
-set -g __freellm_commands 'setup' 'chat' 'serve' 'batch' 'keys' 'keys add' 'keys list' 'keys check' 'keys enable' 'keys disable' 'keys label' 'keys remove' 'keys import' 'keys export' 'oauth' 'oauth login' 'oauth list' 'oauth refresh' 'oauth logout' 'oauth import' 'oauth export' 'models' 'models show' 'limits' 'limits why' 'limits reset' 'why' 'route' 'history' 'history list' 'history show' 'history search' 'history delete' 'history export' 'templates' 'templates list' 'templates show' 'templates edit' 'config' 'config path' 'config show' 'config get' 'config set' 'config unset' 'config edit' 'config check' 'doctor' 'demo' 'completion'
+set -g __freellm_commands 'chat' 'serve' 'batch' 'keys' 'keys add' 'keys list' 'keys check' 'keys enable' 'keys disable' 'keys label' 'keys remove' 'keys import' 'keys export' 'oauth' 'oauth login' 'oauth list' 'oauth refresh' 'oauth logout' 'oauth import' 'oauth export' 'models' 'models show' 'limits' 'limits why' 'limits reset' 'why' 'route' 'history' 'history list' 'history show' 'history search' 'history delete' 'history export' 'templates' 'templates list' 'templates show' 'templates edit' 'config' 'config path' 'config show' 'config get' 'config set' 'config unset' 'config edit' 'config check' 'doctor' 'demo' 'completion'
 set -g __freellm_valued --account --attach --bundle --by --client-secrets --config-dir --conversation --cors-origin --drain --env --family --for --format --host --json-schema --label --limit --max-tokens --min-context --model --older-than --option --output --param --port --profile --provider --requests --reserve --seed --set --simulate --state-dir --stop --system --temperature --template --think --threads --timeout --token --tokens --top-k --top-p --width -O -a -m -n -o -p -s -t
 
-complete -c freellm -n '__freellm_at \'\' 0' -a setup -d 'From nothing to the first answer, step by step.'
 complete -c freellm -n '__freellm_at \'\' 0' -a chat -d 'Ask a question; the answer comes as it is written.'
 complete -c freellm -n '__freellm_at \'\' 0' -a serve -d 'Serve OpenAI, Anthropic and Gemini clients on this machine.'
 complete -c freellm -n '__freellm_at \'\' 0' -a batch -d 'Ask many questions from a file; resumable.'
@@ -67,14 +66,6 @@ complete -c freellm -n '__freellm_at \'\'' -l config-dir -r -a '(__fish_complete
 complete -c freellm -n '__freellm_at \'\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
 complete -c freellm -n '__freellm_at \'\'' -s h -l help -d 'Show help and exit.'
 
-complete -c freellm -n '__freellm_at \'setup\'' -l json -d 'Print JSON, for scripts.'
-complete -c freellm -n '__freellm_at \'setup\'' -s v -l verbose -d 'Say more on stderr.'
-complete -c freellm -n '__freellm_at \'setup\'' -s q -l quiet -d 'Say nothing on stderr but errors.'
-complete -c freellm -n '__freellm_at \'setup\'' -l no-color -d 'No colours (NO_COLOR works too).'
-complete -c freellm -n '__freellm_at \'setup\'' -l config-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of config.toml and credentials.toml.'
-complete -c freellm -n '__freellm_at \'setup\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
-complete -c freellm -n '__freellm_at \'setup\'' -s h -l help -d 'Show help and exit.'
-
 complete -c freellm -n '__freellm_at \'chat\'' -s m -l model -r -a '(__freellm_names names)' -d 'Alias, provider/name, family, or auto.'
 complete -c freellm -n '__freellm_at \'chat\'' -s s -l system -r -d 'System prompt.'
 complete -c freellm -n '__freellm_at \'chat\'' -s o -l option -r -d 'Any request parameter.'
@@ -91,9 +82,9 @@ complete -c freellm -n '__freellm_at \'chat\'' -s x -l extract -d 'Only the firs
 complete -c freellm -n '__freellm_at \'chat\'' -l usage -d 'Who answered, tokens, time.'
 complete -c freellm -n '__freellm_at \'chat\'' -l timeout -r -d 'Seconds until an answer or an error.'
 complete -c freellm -n '__freellm_at \'chat\'' -l private -d 'Only providers that do not train on prompts.'
-complete -c freellm -n '__freellm_at \'chat\'' -s a -l attach -r -d 'File, address, - or clipboard; repeatable.'
-complete -c freellm -n '__freellm_at \'chat\'' -l json-schema -r -d 'The answer is JSON that fits this schema.'
-complete -c freellm -n '__freellm_at \'chat\'' -s t -l template -r -d 'A prompt with a name.'
+complete -c freellm -n '__freellm_at \'chat\'' -s a -l attach -r -F -d 'File, address, - or clipboard; repeatable.'
+complete -c freellm -n '__freellm_at \'chat\'' -l json-schema -r -F -d 'The answer is JSON that fits this schema.'
+complete -c freellm -n '__freellm_at \'chat\'' -s t -l template -r -a '(__freellm_names templates)' -d 'A prompt with a name.'
 complete -c freellm -n '__freellm_at \'chat\'' -s p -l param -r -d 'A template\'s variable.'
 complete -c freellm -n '__freellm_at \'chat\'' -s c -l continue -d 'Go on with the last conversation.'
 complete -c freellm -n '__freellm_at \'chat\'' -l conversation -r -d 'Go on with this one, or begin one of this name.'
@@ -467,7 +458,7 @@ complete -c freellm -n '__freellm_at \'history delete\'' -s h -l help -d 'Show h
 
 complete -c freellm -n '__freellm_at \'history export\'' -l all -d 'Every conversation.'
 complete -c freellm -n '__freellm_at \'history export\'' -l format -r -d 'markdown or jsonl.'
-complete -c freellm -n '__freellm_at \'history export\'' -s o -l output -r -d 'A new file; else stdout.'
+complete -c freellm -n '__freellm_at \'history export\'' -s o -l output -r -F -d 'A new file; else stdout.'
 complete -c freellm -n '__freellm_at \'history export\'' -l json -d 'Print JSON, for scripts.'
 complete -c freellm -n '__freellm_at \'history export\'' -s v -l verbose -d 'Say more on stderr.'
 complete -c freellm -n '__freellm_at \'history export\'' -s q -l quiet -d 'Say nothing on stderr but errors.'
@@ -495,6 +486,7 @@ complete -c freellm -n '__freellm_at \'templates list\'' -l config-dir -r -a '(_
 complete -c freellm -n '__freellm_at \'templates list\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
 complete -c freellm -n '__freellm_at \'templates list\'' -s h -l help -d 'Show help and exit.'
 
+complete -c freellm -n '__freellm_at \'templates show\' 0' -a '(__freellm_names templates)'
 complete -c freellm -n '__freellm_at \'templates show\'' -l json -d 'Print JSON, for scripts.'
 complete -c freellm -n '__freellm_at \'templates show\'' -s v -l verbose -d 'Say more on stderr.'
 complete -c freellm -n '__freellm_at \'templates show\'' -s q -l quiet -d 'Say nothing on stderr but errors.'
@@ -503,6 +495,7 @@ complete -c freellm -n '__freellm_at \'templates show\'' -l config-dir -r -a '(_
 complete -c freellm -n '__freellm_at \'templates show\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
 complete -c freellm -n '__freellm_at \'templates show\'' -s h -l help -d 'Show help and exit.'
 
+complete -c freellm -n '__freellm_at \'templates edit\' 0' -a '(__freellm_names templates)'
 complete -c freellm -n '__freellm_at \'templates edit\'' -l json -d 'Print JSON, for scripts.'
 complete -c freellm -n '__freellm_at \'templates edit\'' -s v -l verbose -d 'Say more on stderr.'
 complete -c freellm -n '__freellm_at \'templates edit\'' -s q -l quiet -d 'Say nothing on stderr but errors.'

@@ -2,21 +2,15 @@
 
 $script:FreellmCommands = @{
     '' = @{
-        Words = @('setup', 'chat', 'serve', 'batch', 'keys', 'oauth', 'models', 'limits', 'why', 'route', 'history', 'templates', 'config', 'doctor', 'demo', 'completion')
+        Words = @('chat', 'serve', 'batch', 'keys', 'oauth', 'models', 'limits', 'why', 'route', 'history', 'templates', 'config', 'doctor', 'demo', 'completion')
         Flags = @('--version', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
-        Values = @{ '--config-dir' = ''; '--state-dir' = '' }
-        Argument = ''; Many = $false
-    }
-    'setup' = @{
-        Words = @()
-        Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
         Values = @{ '--config-dir' = ''; '--state-dir' = '' }
         Argument = ''; Many = $false
     }
     'chat' = @{
         Words = @()
         Flags = @('-m', '--model', '-s', '--system', '-o', '--option', '--temperature', '--max-tokens', '--top-p', '--top-k', '--stop', '--seed', '--think', '--stream', '--no-stream', '-x', '--extract', '--usage', '--timeout', '--private', '-a', '--attach', '--json-schema', '-t', '--template', '-p', '--param', '-c', '--continue', '--conversation', '--no-log', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
-        Values = @{ '-m' = 'names'; '--model' = 'names'; '-s' = ''; '--system' = ''; '-o' = ''; '--option' = ''; '--temperature' = ''; '--max-tokens' = ''; '--top-p' = ''; '--top-k' = ''; '--stop' = ''; '--seed' = ''; '--think' = '=off minimal low medium high auto'; '--timeout' = ''; '-a' = ''; '--attach' = ''; '--json-schema' = ''; '-t' = ''; '--template' = ''; '-p' = ''; '--param' = ''; '--conversation' = ''; '--config-dir' = ''; '--state-dir' = '' }
+        Values = @{ '-m' = 'names'; '--model' = 'names'; '-s' = ''; '--system' = ''; '-o' = ''; '--option' = ''; '--temperature' = ''; '--max-tokens' = ''; '--top-p' = ''; '--top-k' = ''; '--stop' = ''; '--seed' = ''; '--think' = '=off minimal low medium high auto'; '--timeout' = ''; '-a' = ''; '--attach' = ''; '--json-schema' = ''; '-t' = 'templates'; '--template' = 'templates'; '-p' = ''; '--param' = ''; '--conversation' = ''; '--config-dir' = ''; '--state-dir' = '' }
         Argument = ''; Many = $true
     }
     'serve' = @{
@@ -227,13 +221,13 @@ $script:FreellmCommands = @{
         Words = @()
         Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
         Values = @{ '--config-dir' = ''; '--state-dir' = '' }
-        Argument = ''; Many = $false
+        Argument = 'templates'; Many = $false
     }
     'templates edit' = @{
         Words = @()
         Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
         Values = @{ '--config-dir' = ''; '--state-dir' = '' }
-        Argument = ''; Many = $false
+        Argument = 'templates'; Many = $false
     }
     'config' = @{
         Words = @('path', 'show', 'get', 'set', 'unset', 'edit', 'check')

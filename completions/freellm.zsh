@@ -28,7 +28,6 @@ _freellm() {
         word)
             local -a commands
             commands=(
-                'setup:From nothing to the first answer, step by step.'
                 'chat:Ask a question; the answer comes as it is written.'
                 'serve:Serve OpenAI, Anthropic and Gemini clients on this machine.'
                 'batch:Ask many questions from a file; resumable.'
@@ -48,7 +47,6 @@ _freellm() {
             _describe -t commands command commands ;;
         rest)
             case $line[1] in
-                setup) _freellm_setup ;;
                 chat) _freellm_chat ;;
                 serve) _freellm_serve ;;
                 batch) _freellm_batch ;;
@@ -66,19 +64,6 @@ _freellm() {
                 completion) _freellm_completion ;;
             esac ;;
     esac
-}
-
-_freellm_setup() {
-    local context state state_descr line
-    typeset -A opt_args
-    _arguments -s -S \
-        '--json''[Print JSON, for scripts.]' \
-        '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
-        '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
-        '--no-color''[No colours (NO_COLOR works too).]' \
-        '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
-        '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
-        '(- *)'{-h,--help}'[Show help and exit.]'
 }
 
 _freellm_chat() {
@@ -100,9 +85,9 @@ _freellm_chat() {
         '--usage''[Who answered, tokens, time.]' \
         '--timeout=''[Seconds until an answer or an error.]:X: ' \
         '--private''[Only providers that do not train on prompts.]' \
-        '*'{-a,--attach=}'[File, address, - or clipboard; repeatable.]:FILE: ' \
-        '--json-schema=''[The answer is JSON that fits this schema.]:FILE: ' \
-        '(-t --template)'{-t,--template=}'[A prompt with a name.]:NAME: ' \
+        '*'{-a,--attach=}'[File, address, - or clipboard; repeatable.]:FILE:_files' \
+        '--json-schema=''[The answer is JSON that fits this schema.]:FILE:_files' \
+        '(-t --template)'{-t,--template=}'[A prompt with a name.]:NAME: _freellm_names templates' \
         '*'{-p,--param=}'[A template'\''s variable.]:NAME=VALUE: ' \
         '(-c --continue)'{-c,--continue}'[Go on with the last conversation.]' \
         '--conversation=''[Go on with this one, or begin one of this name.]:ID: ' \
@@ -721,7 +706,7 @@ _freellm_history_export() {
     _arguments -s -S \
         '--all''[Every conversation.]' \
         '--format=''[markdown or jsonl.]:FORMAT: ' \
-        '(-o --output)'{-o,--output=}'[A new file; else stdout.]:FILE: ' \
+        '(-o --output)'{-o,--output=}'[A new file; else stdout.]:FILE:_files' \
         '--json''[Print JSON, for scripts.]' \
         '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
         '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
@@ -787,7 +772,7 @@ _freellm_templates_show() {
         '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
         '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
         '(- *)'{-h,--help}'[Show help and exit.]' \
-        '1:name: '
+        '1:name: _freellm_names templates'
 }
 
 _freellm_templates_edit() {
@@ -801,7 +786,7 @@ _freellm_templates_edit() {
         '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
         '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
         '(- *)'{-h,--help}'[Show help and exit.]' \
-        '1:name: '
+        '1:name: _freellm_names templates'
 }
 
 _freellm_config() {

@@ -16,6 +16,8 @@ from freellm_cli.services.conversation import Conversation, Turn, start
 
 def chat(face: Face, options: ChatOptions) -> int:
     """Asks and prints, or holds a conversation on the terminal. Raises any FreellmError."""
+    if options.param and not options.template:
+        raise UsageError("-p is for a template's variables", hint="name the template: -t NAME")
     if _wants_session(face, options):
         from freellm_cli.cli import session
 

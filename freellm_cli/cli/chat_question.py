@@ -28,8 +28,6 @@ class Question(NamedTuple):
 def read_question(face: Face, options: ChatOptions) -> Question:
     """Raises UsageError when there is nothing to ask, and whatever attachments and templates raise."""
     template = load_template(face, options) if options.template else None
-    if options.param and template is None:
-        raise UsageError("-p is for a template's variables", hint="name the template: -t NAME")
     text = _input(face, options)
     params = request_params(options)
     if template is not None:

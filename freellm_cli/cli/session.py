@@ -25,7 +25,7 @@ def run_session(face: Face, options: ChatOptions) -> int:
     params: dict[str, Any] = request_params(options)
     if options.template:
         template = load_template(face, options)
-        filled = fill(template, "", variables(options)) if template.variables() else template
+        filled = fill(template, "", variables(options))
         system = filled.system if options.system is None else options.system
         options = with_defaults(template, options)._replace(system=system)
         params = {**template.options, **params}
@@ -53,8 +53,9 @@ class Session:
         self._last: tuple[str, Content] | None = None
 
     def run(self) -> int:
+        first = self._first_target()
         reader = make_reader(self.face, kept=self.conversation.logged)
-        self._greet()
+        self._greet(first)
         while True:
             try:
                 line = reader.read()
@@ -133,16 +134,20 @@ class Session:
         self.face.err.write(self.face.styled(DIM, text) + "\n")
         self.face.err.flush()
 
-    def _greet(self) -> None:
+    def _first_target(self) -> str:
+        """The model that would answer now. Raises at once what would keep every question from an answer."""
+        plan = self._service.plan(self.request("hello"), private=self.options.private)
+        return plan.targets[0].model.id if plan.targets else ""
+
+    def _greet(self, first: str) -> None:
         conversation = self.conversation
         if self.face.quiet:
             return
         if conversation.turns:
             title = conversation.turns[0].question.splitlines()[0][:60]
             self.say(f"going on with {conversation.id}: {title} ({len(conversation.turns)} turns)")
-        model = (
-            conversation.model or self.face.runtime.settings.default_model or "the best you have"
-        )
+        asked = conversation.model or self.face.runtime.settings.default_model
+        model = f"{asked}: {first}" if asked and first and asked != first else first or asked
         kept = "" if conversation.logged else " · nothing is kept"
         self.say(f"{model} · /help tells the commands, Ctrl-D leaves{kept}")
 

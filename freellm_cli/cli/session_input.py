@@ -125,7 +125,7 @@ def _completer(face: Face) -> Any:
             if not space:
                 choices = list(COMMANDS)
             elif word == "/model":
-                choices = _names(face)
+                choices = _names(face, rest)
             else:
                 choices = list(THINK_LEVELS) if word == "/think" else []
             typed = rest if space else word
@@ -136,15 +136,13 @@ def _completer(face: Face) -> Any:
     return CommandCompleter()
 
 
-def _names(face: Face) -> list[str]:
-    """Aliases and the models that a key is there for."""
+def _names(face: Face, typed: str) -> list[str]:
+    """Aliases, families and models."""
     from freellm_cli.core.errors import FreellmError
+    from freellm_cli.services.completion import complete
 
-    runtime = face.runtime
     try:
-        usable = {item.provider for item in runtime.credentials() if item.enabled}
-        models = [model.id for model in runtime.catalog.models() if model.provider in usable]
-        return [*runtime.settings.aliases, *models][:_MOST_NAMES]
+        return list(complete(face.runtime, "names", typed)[:_MOST_NAMES])
     except FreellmError:
         return []
 

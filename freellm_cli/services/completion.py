@@ -74,6 +74,12 @@ def _settings(runtime: Runtime) -> Iterable[str]:
                 yield name.replace("<name>", provider)
 
 
+def _templates(runtime: Runtime) -> Iterable[str]:
+    from freellm_cli.services.templates import template_names
+
+    return template_names(runtime)
+
+
 KINDS: dict[str, Callable[[Runtime], Iterable[str]]] = {
     "providers": _providers,
     "models": _models,
@@ -83,4 +89,5 @@ KINDS: dict[str, Callable[[Runtime], Iterable[str]]] = {
     "credentials": _credentials,
     "targets": _targets,
     "settings": _settings,
+    "templates": _templates,
 }

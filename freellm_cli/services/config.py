@@ -15,7 +15,14 @@ from freellm_cli.core.settings_values import BadValue, check, parse
 from freellm_cli.core.toml_text import split_key
 from freellm_cli.services.results import Block, Cell, Facts, Line, Result, Table
 from freellm_cli.storage.config_file import ConfigFile, parse_toml
-from freellm_cli.storage.paths import config_file, credentials_file, ledger_file, oauth_folder
+from freellm_cli.storage.paths import (
+    config_file,
+    credentials_file,
+    history_file,
+    ledger_file,
+    oauth_folder,
+    templates_folder,
+)
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
@@ -28,7 +35,9 @@ def show_paths(runtime: Runtime) -> Result:
         ("config", config_file(paths)),
         ("credentials", credentials_file(paths)),
         ("logins", oauth_folder(paths)),
+        ("templates", templates_folder(paths)),
         ("ledger", ledger_file(paths)),
+        ("history", history_file(paths)),
         ("cache", paths.cache),
     )
     return Result(dict(rows), (Facts(rows),))

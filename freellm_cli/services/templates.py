@@ -30,7 +30,7 @@ def load_template(runtime: Runtime, name: str) -> Template:
 def list_templates(runtime: Runtime) -> Result:
     """Every template, the person's own first; a broken file is listed with what is wrong with it."""
     rows, data = [], []
-    for name in _names(runtime):
+    for name in template_names(runtime):
         text, source = _text(runtime, name)
         try:
             about, style = _parsed(name, text, source).description, ""
@@ -86,7 +86,7 @@ def _text(runtime: Runtime, name: str) -> tuple[str, str]:
         return own, _path(runtime, name)
     if name in LIBRARY:
         return LIBRARY[name], _BUILT_IN
-    names = _names(runtime)
+    names = template_names(runtime)
     near = tuple(get_close_matches(name, names, 3))
     raise UnknownName(
         f"there is no template {name!r}",
@@ -114,7 +114,8 @@ def _parsed(name: str, text: str, source: str) -> Template:
     return template_from(name, table, source)
 
 
-def _names(runtime: Runtime) -> list[str]:
+def template_names(runtime: Runtime) -> list[str]:
+    """The person's own first, then those that come with freellm."""
     try:
         files = os.listdir(templates_folder(runtime.paths))
     except OSError:

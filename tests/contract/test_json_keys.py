@@ -61,7 +61,21 @@ KEYS = {
         "asked steps[].why steps[].models targets[].step targets[].target targets[].free"
         " targets[].until_s targets[].load targets[].reasons excluded notices"
     ),
-    "config path": "config credentials logins ledger cache",
+    "history list": (
+        "conversations[].id conversations[].title conversations[].model conversations[].system"
+        " conversations[].started conversations[].updated conversations[].turns"
+    ),
+    "history show": (
+        "id title model system started updated turns messages[].role messages[].text messages[].at"
+    ),
+    "history search hello": ("hits[].conversation hits[].title hits[].role hits[].text hits[].at"),
+    "history delete --all": "deleted",
+    "templates list": (
+        "templates[].name templates[].description templates[].source templates[].ok"
+    ),
+    "templates show translate": "name source text variables wants_input",
+    "chat -c hello": "conversation",
+    "config path": "config credentials logins templates ledger history cache",
     "config show": "settings[].key settings[].value settings[].source",
     "config get serve.port": "key value source about",
     "config set serve.port 9000": "key value",
