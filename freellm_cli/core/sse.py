@@ -8,7 +8,6 @@ field name is handed on as a `bare` event instead of being ignored, because that
 report failures.
 """
 
-from __future__ import annotations
 
 from typing import Any, NamedTuple
 
@@ -68,6 +67,10 @@ class SseDecoder:
 
     def feed(self, chunk: bytes) -> list[SseEvent]:
         """The events that `chunk` completes, in order. Raises SseOverflow."""
+        if chunk.startswith(b"data: ") and chunk.endswith(b"\n\n") and self._is_fresh():
+            plain = _plain_events(chunk)
+            if plain is not None:
+                return plain
         if self._skip_lf and chunk:
             self._skip_lf = False
             if chunk[0] == 10:
@@ -92,6 +95,11 @@ class SseDecoder:
             self._line(line, events)
         self._keep(rest)
         return events
+
+    def _is_fresh(self) -> bool:
+        """Whether the next byte begins an event, and is not the first of all."""
+        busy = self._tail or self._data or self._bare or self._name or self._skip_lf or self._first
+        return not busy
 
     def close(self) -> list[SseEvent]:
         """The events still held at the end of the body, whether or not their blank line came."""
@@ -143,6 +151,16 @@ class SseDecoder:
             self._bare = []
         self._name = ""
         self._held = 0
+
+
+def _plain_events(chunk: bytes) -> list[SseEvent] | None:
+    """The events of a piece of whole ones that are one `data: ` line each, as almost all are."""
+    if b"\r" in chunk:
+        return None
+    blocks = chunk[6:-2].split(b"\n\ndata: ")
+    if chunk.count(b"\n") != 2 * len(blocks):
+        return None
+    return [SseEvent(block) for block in blocks]
 
 
 def encode_event(data: str | bytes, name: str = "") -> bytes:

@@ -19,12 +19,15 @@ from freellm_cli.providers.openai_parts import (
     finish_word,
     images_in,
 )
+from freellm_cli.providers.openai_template import Template, template_of
 from freellm_cli.providers.tool_deltas import ToolCalls
 
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
 """Where hosts put thinking; the first that holds something counts, some send it twice."""
 
 MAX_WHOLE = 64 << 20
+MOST_TEMPLATES = 8
+"""A stream whose events are of ever new makes is not worth learning any more."""
 
 _STREAM_STARTS = (b"data:", b"event:", b"id:", b"retry:", b":")
 _BLANKS = b" \t\r\n"
@@ -54,6 +57,8 @@ class OpenAIReader:
         "_size",
         "_sse",
         "_stop_reason",
+        "_template",
+        "_templates_left",
         "_usage",
         "_whole",
         "done",
@@ -71,6 +76,8 @@ class OpenAIReader:
         self._filter = think_tags
         self._calls = ToolCalls(new_id)
         self._sse: SseDecoder | None = None
+        self._template: Template | None = None
+        self._templates_left = MOST_TEMPLATES
         self._whole = False
         self._body: list[bytes] = []
         self._size = 0
@@ -167,6 +174,12 @@ class OpenAIReader:
         if self.done:
             return
         data = event.data.strip()
+        if self._template is not None and not event.name:
+            text = self._template.text_of(data)
+            if text is not None:
+                self._last_counted = False
+                out.append(Delta(text))
+                return
         if data == b"[DONE]":
             self._end(out)
             return
@@ -182,7 +195,18 @@ class OpenAIReader:
                 "error", data[:KEPT_BYTES], "the provider sent an error in its stream"
             )
         if isinstance(chunk, dict):
+            known = len(out)
             self._chunk(chunk, data, out)
+            if len(out) > known and self._templates_left and not self._last_counted:
+                self._learn(data, out[known:])
+
+    def _learn(self, data: bytes, made: list[Delta]) -> None:
+        """Remembers the make of an event that held text and nothing else."""
+        delta = made[0]
+        plain = delta.text and delta._replace(text="", model="", response_id="") == Delta()
+        if plain and len(made) == 1 and self._filter is None and not self._finish:
+            self._templates_left -= 1
+            self._template = template_of(data, delta.text)
 
     def _unreadable(self, event: SseEvent, data: bytes, out: list[Delta]) -> None:
         if event.name == "error" or data.startswith(b"<"):

@@ -1,0 +1,44 @@
+"""Events of a stream that differ from the one before in their text alone, read without parsing JSON.
+
+Most hosts send hundreds of events of one make. Where the bytes before and behind the text are those of an
+event that was parsed whole, parsing again can only give the same again with another text.
+"""
+
+from __future__ import annotations
+
+from json import dumps
+
+_KEYS = (b'"content":"', b'"content": "')
+
+
+class Template:
+    """The bytes around an event's text."""
+
+    __slots__ = ("_after", "_before", "_least")
+
+    def __init__(self, before: bytes, after: bytes) -> None:
+        self._before = before
+        self._after = after
+        self._least = len(before) + len(after)
+
+    def text_of(self, data: bytes) -> str | None:
+        """The text of an event of this make, not empty; None if `data` is of another make, or if its text has
+        escapes in it."""
+        if not (data.startswith(self._before) and data.endswith(self._after)):
+            return None
+        text = data[len(self._before) : len(data) - len(self._after)]
+        if len(data) <= self._least or b'"' in text or b"\\" in text or min(text) < 32:
+            return None
+        return text.decode("utf-8", "replace")
+
+
+def template_of(data: bytes, text: str) -> Template | None:
+    """The make of an event in which `text` was found as the content of its message; None if the bytes do not
+    show clearly where it stands."""
+    written = dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "replace")
+    for key in _KEYS:
+        whole = key + written + b'"'
+        if data.count(whole) == 1:
+            at = data.index(whole) + len(key)
+            return Template(data[:at], data[at + len(written) :])
+    return None
