@@ -262,3 +262,77 @@ def test_the_variables_of_a_login_are_one_credential(home: Household) -> None:
     home.forget()
     [credential] = home.runtime.credentials()
     assert (credential.id, credential.kind) == ("iflow-env", "oauth")
+
+
+ACCOUNT = "account:iflow/person@example.cn"
+REFUSALS: list[tuple[int, Any, str, str, int]] = [
+    (200, {"status": "449", "msg": "rate limit"}, "rate_limited_minute", ACCOUNT, 60),
+    (
+        200,
+        {"success": False, "code": "429", "message": "您当前的账号已达到平台并发限制"},
+        "rate_limited_minute",
+        ACCOUNT,
+        5,
+    ),
+    (
+        200,
+        {"success": False, "code": "500", "message": "当前模型已达到平台速率限制"},
+        "rate_limited_minute",
+        f"{ACCOUNT}|glm-4.6",
+        60,
+    ),
+    (406, b"", "model_not_found", "target:iflow-1/iflow/glm-4.6", 3600),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "kind", "key", "seconds"), REFUSALS)
+def test_each_refusal_of_iflow_rests_what_it_speaks_of(
+    home: Household,
+    iflow: IflowEmulator,
+    status: int,
+    body: Any,
+    kind: str,
+    key: str,
+    seconds: int,
+) -> None:
+    iflow_login(home, expires_in=5 * DAY)
+    iflow.refuse_next(CHAT, status, body, times=3)
+    with pytest.raises(FreellmError):
+        home.ask(model=MODEL, timeout_s=0.5)
+    [rest] = home.runtime.ledger.rests()
+    assert (rest.key, rest.kind) == (key, kind)
+    assert rest.until is not None
+    assert seconds - 1 <= rest.until - home.runtime.clock.now() <= seconds * 1.1 + 1
+    assert iflow.tally["refreshed"] == 0
+
+
+def test_a_wrong_path_is_not_the_keys_fault(home: Household, iflow: IflowEmulator) -> None:
+    iflow_login(home, expires_in=5 * DAY)
+    spring = {"timestamp": "x", "status": 404, "error": "Not Found", "path": "/v1/x"}
+    iflow.refuse_next(CHAT, 404, spring)
+    with pytest.raises(FreellmError):
+        home.ask(model=MODEL, timeout_s=0.5)
+    assert not [rest for rest in home.runtime.ledger.rests() if rest.key.startswith("credential")]
+
+
+def _chunk(delta: dict[str, Any], finish: str | None = None, **more: Any) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return b"data:" + json.dumps({"id": "c", "choices": [choice], **more}).encode() + b"\n\n"
+
+
+def test_calls_that_end_as_if_they_were_text_are_calls(
+    home: Household, iflow: IflowEmulator
+) -> None:
+    iflow_login(home, expires_in=5 * DAY)
+    call = {"index": 0, "id": "t1", "function": {"name": "f", "arguments": "{}"}}
+    iflow.stream = _chunk({"tool_calls": [call]}) + _chunk({}, "stop", usage={})
+    answer = home.ask(model=MODEL).completion()
+    assert (answer.finish, answer.tool_calls[0].name) == ("tool_calls", "f")
+    assert answer.usage.estimated
+
+
+def test_a_network_error_in_the_stream_is_a_failure(home: Household, iflow: IflowEmulator) -> None:
+    iflow_login(home, expires_in=5 * DAY)
+    iflow.stream = _chunk({}, "network_error")
+    with pytest.raises(FreellmError, match="network_error"):
+        home.ask(model=MODEL, timeout_s=0.5)
