@@ -264,7 +264,14 @@ def _import_one(runtime: Runtime, item: Login, setup: bool, talk: Talk) -> tuple
     incomplete = not stored.project_id if item.provider == "gemini_cli" else not stored.api_key
     if incomplete or not stored.email:
         known = identify(runtime, stored, talk)
-        runtime.logins.put(known)
+        with runtime.logins.lock(stored, 100.0):
+            # Somebody may have refreshed it meanwhile: only what was learned is changed.
+            latest = runtime.logins.get(stored.id) or stored
+            learned = {
+                name: getattr(known, name) for name in ("email", "project_id", "tier", "api_key")
+            }
+            known = latest._replace(**learned)
+            runtime.logins.put(known)
         runtime.forget_credentials()
         return known, notes
     return stored, notes

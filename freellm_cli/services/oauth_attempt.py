@@ -10,6 +10,7 @@ from freellm_cli.core.http import Headers
 from freellm_cli.core.verdicts import Verdict
 from freellm_cli.services.attempt import Failed, Opened
 from freellm_cli.services.oauth_refresh import (
+    WAIT_FOR_OTHERS_S,
     RefreshFailed,
     fresh_login,
     refreshed_after_refusal,
@@ -23,13 +24,19 @@ if TYPE_CHECKING:
 
 
 def attempt_with_login(
-    runtime: Runtime, target: PoolTarget, send: Callable[[PoolTarget], Opened | Failed]
+    runtime: Runtime,
+    target: PoolTarget,
+    send: Callable[[PoolTarget], Opened | Failed],
+    *,
+    left_s: float = WAIT_FOR_OTHERS_S,
 ) -> Opened | Failed:
     """`send` with a token that should be good; a token that is refused all the same is refreshed once and
-    the same target asked again. A refresh that fails is a failed attempt: the pool goes on without it."""
+    the same target asked again. A refresh that fails is a failed attempt: the pool goes on without it.
+    `left_s`: seconds that the caller has left, of which others' refreshes are waited for."""
     login_id = target.credential.id
     try:
-        login = fresh_login(runtime, login_id)
+        wait_s = max(0.0, min(left_s, WAIT_FOR_OTHERS_S))
+        login = fresh_login(runtime, login_id, wait_s)
         target = _with_login(target, login)
     except FreellmError as error:
         return _not_sent(target, error)
@@ -37,7 +44,7 @@ def attempt_with_login(
     if not isinstance(outcome, Failed) or outcome.verdict.kind != "auth_invalid":
         return outcome
     try:
-        fresh = refreshed_after_refusal(runtime, login)
+        fresh = refreshed_after_refusal(runtime, login, wait_s)
     except FreellmError as error:
         return _not_sent(target, error)._replace(
             sent=True,

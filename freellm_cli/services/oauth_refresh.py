@@ -54,26 +54,28 @@ def call(runtime: Runtime, request: HttpRequest) -> tuple[int, Headers, bytes]:
         response.close()
 
 
-def fresh_login(runtime: Runtime, login_id: str) -> Login:
+def fresh_login(runtime: Runtime, login_id: str, wait_s: float = WAIT_FOR_OTHERS_S) -> Login:
     """The login with a token that can be used now.
 
     In the advisory window one caller refreshes and the others go on with the old token; a failure then is
-    nobody's. In the mandatory window all wait for the one. Raises CredentialRefused ("login again"),
-    RefreshFailed, StoreError.
+    nobody's. In the mandatory window all wait for the one, for at most `wait_s` seconds. Raises
+    CredentialRefused ("login again"), RefreshFailed, StoreError.
     """
     login = _known(runtime, login_id)
     need = refresh_need(login, runtime.clock.now())
     if need == NONE:
         return login
     if need != ADVISORY:
-        return _refresh(runtime, login, stale=None, timeout=WAIT_FOR_OTHERS_S)
+        return _refresh(runtime, login, stale=None, timeout=wait_s)
     try:
         return _refresh(runtime, login, stale=None, timeout=0.0)
     except (LockTimeout, RefreshFailed):
         return login
 
 
-def refreshed_after_refusal(runtime: Runtime, refused: Login) -> Login | None:
+def refreshed_after_refusal(
+    runtime: Runtime, refused: Login, wait_s: float = WAIT_FOR_OTHERS_S
+) -> Login | None:
     """The login with other tokens than those that got a 401; None when there are none to be had.
 
     However many callers got the 401 with one token, it is refreshed once. Raises as `fresh_login`.
@@ -83,7 +85,7 @@ def refreshed_after_refusal(runtime: Runtime, refused: Login) -> Login | None:
         return login
     if not may_force(login, runtime.clock.now()):
         return None
-    return _refresh(runtime, login, stale=refused.access_token, timeout=WAIT_FOR_OTHERS_S)
+    return _refresh(runtime, login, stale=refused.access_token, timeout=wait_s)
 
 
 def refresh_now(runtime: Runtime, login_id: str) -> Login:

@@ -586,3 +586,14 @@ def test_the_background_starts_and_stops(home: Household, google: GoogleEmulator
     background.start()
     background.stop()
     assert fresh_login(home.runtime, "gemini_cli-1").access_token != Secret(ACCESS)
+
+
+def test_a_refresh_that_hangs_elsewhere_is_not_waited_for_beyond_the_deadline(
+    home: Household, google: GoogleEmulator
+) -> None:
+    login = google_login(home, expires_in=-5)
+    began = home.runtime.clock.monotonic()
+    with home.runtime.logins.files.lock(login), pytest.raises(FreellmError):
+        ask(home, timeout_s=0.3)
+    assert home.runtime.clock.monotonic() - began < 5
+    assert not google.asked("/token")
