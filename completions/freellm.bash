@@ -22,7 +22,8 @@ _freellm_path() {
 
 _freellm_is_command() {
     case "$1" in
-        'chat' | \
+        'setup' | \
+            'chat' | \
             'serve' | \
             'batch' | \
             'keys' | \
@@ -78,6 +79,8 @@ _freellm_takes_value() {
     case "$1 $2" in
         ' --config-dir' | \
             ' --state-dir' | \
+            'setup --config-dir' | \
+            'setup --state-dir' | \
             'chat -m' | \
             'chat --model' | \
             'chat -s' | \
@@ -250,6 +253,8 @@ _freellm_value() {
     case "$1 $2" in
         ' --config-dir') kind=folders ;;
         ' --state-dir') kind=folders ;;
+        'setup --config-dir') kind=folders ;;
+        'setup --state-dir') kind=folders ;;
         'chat -m' | 'chat --model') kind=names ;;
         'chat --think') candidates='off
 minimal
@@ -380,6 +385,15 @@ _freellm_flags() {
     case "$1" in
         '') candidates='--version
 --json
+-v
+--verbose
+-q
+--quiet
+--no-color
+--config-dir
+--state-dir
+--help' ;;
+        'setup') candidates='--json
 -v
 --verbose
 -q
@@ -945,7 +959,8 @@ _freellm_flags() {
 
 _freellm_word() {
     case "$1 $2" in
-        ' '0) candidates='chat
+        ' '0) candidates='setup
+chat
 serve
 batch
 keys

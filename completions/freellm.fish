@@ -39,9 +39,10 @@ end
 
 complete -c freellm -f
 
-set -g __freellm_commands 'chat' 'serve' 'batch' 'keys' 'keys add' 'keys list' 'keys check' 'keys enable' 'keys disable' 'keys label' 'keys remove' 'keys import' 'keys export' 'oauth' 'oauth login' 'oauth list' 'oauth refresh' 'oauth logout' 'oauth import' 'oauth export' 'models' 'models show' 'limits' 'limits why' 'limits reset' 'why' 'route' 'history' 'history list' 'history show' 'history search' 'history delete' 'history export' 'templates' 'templates list' 'templates show' 'templates edit' 'config' 'config path' 'config show' 'config get' 'config set' 'config unset' 'config edit' 'config check' 'doctor' 'demo' 'completion'
+set -g __freellm_commands 'setup' 'chat' 'serve' 'batch' 'keys' 'keys add' 'keys list' 'keys check' 'keys enable' 'keys disable' 'keys label' 'keys remove' 'keys import' 'keys export' 'oauth' 'oauth login' 'oauth list' 'oauth refresh' 'oauth logout' 'oauth import' 'oauth export' 'models' 'models show' 'limits' 'limits why' 'limits reset' 'why' 'route' 'history' 'history list' 'history show' 'history search' 'history delete' 'history export' 'templates' 'templates list' 'templates show' 'templates edit' 'config' 'config path' 'config show' 'config get' 'config set' 'config unset' 'config edit' 'config check' 'doctor' 'demo' 'completion'
 set -g __freellm_valued --account --attach --bundle --by --client-secrets --config-dir --conversation --cors-origin --drain --env --family --for --format --host --json-schema --label --limit --max-tokens --min-context --model --older-than --option --output --param --port --profile --provider --requests --reserve --seed --set --simulate --state-dir --stop --system --temperature --template --think --threads --timeout --token --tokens --top-k --top-p --width -O -a -m -n -o -p -s -t
 
+complete -c freellm -n '__freellm_at \'\' 0' -a setup -d 'From nothing to the first answer, step by step.'
 complete -c freellm -n '__freellm_at \'\' 0' -a chat -d 'Ask a question; the answer comes as it is written.'
 complete -c freellm -n '__freellm_at \'\' 0' -a serve -d 'Serve OpenAI, Anthropic and Gemini clients on this machine.'
 complete -c freellm -n '__freellm_at \'\' 0' -a batch -d 'Ask many questions from a file; resumable.'
@@ -65,6 +66,14 @@ complete -c freellm -n '__freellm_at \'\'' -l no-color -d 'No colours (NO_COLOR 
 complete -c freellm -n '__freellm_at \'\'' -l config-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of config.toml and credentials.toml.'
 complete -c freellm -n '__freellm_at \'\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
 complete -c freellm -n '__freellm_at \'\'' -s h -l help -d 'Show help and exit.'
+
+complete -c freellm -n '__freellm_at \'setup\'' -l json -d 'Print JSON, for scripts.'
+complete -c freellm -n '__freellm_at \'setup\'' -s v -l verbose -d 'Say more on stderr.'
+complete -c freellm -n '__freellm_at \'setup\'' -s q -l quiet -d 'Say nothing on stderr but errors.'
+complete -c freellm -n '__freellm_at \'setup\'' -l no-color -d 'No colours (NO_COLOR works too).'
+complete -c freellm -n '__freellm_at \'setup\'' -l config-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of config.toml and credentials.toml.'
+complete -c freellm -n '__freellm_at \'setup\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
+complete -c freellm -n '__freellm_at \'setup\'' -s h -l help -d 'Show help and exit.'
 
 complete -c freellm -n '__freellm_at \'chat\'' -s m -l model -r -a '(__freellm_names names)' -d 'Alias, provider/name, family, or auto.'
 complete -c freellm -n '__freellm_at \'chat\'' -s s -l system -r -d 'System prompt.'

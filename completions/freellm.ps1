@@ -2,8 +2,14 @@
 
 $script:FreellmCommands = @{
     '' = @{
-        Words = @('chat', 'serve', 'batch', 'keys', 'oauth', 'models', 'limits', 'why', 'route', 'history', 'templates', 'config', 'doctor', 'demo', 'completion')
+        Words = @('setup', 'chat', 'serve', 'batch', 'keys', 'oauth', 'models', 'limits', 'why', 'route', 'history', 'templates', 'config', 'doctor', 'demo', 'completion')
         Flags = @('--version', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--config-dir' = ''; '--state-dir' = '' }
+        Argument = ''; Many = $false
+    }
+    'setup' = @{
+        Words = @()
+        Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
         Values = @{ '--config-dir' = ''; '--state-dir' = '' }
         Argument = ''; Many = $false
     }

@@ -28,6 +28,7 @@ _freellm() {
         word)
             local -a commands
             commands=(
+                'setup:From nothing to the first answer, step by step.'
                 'chat:Ask a question; the answer comes as it is written.'
                 'serve:Serve OpenAI, Anthropic and Gemini clients on this machine.'
                 'batch:Ask many questions from a file; resumable.'
@@ -47,6 +48,7 @@ _freellm() {
             _describe -t commands command commands ;;
         rest)
             case $line[1] in
+                setup) _freellm_setup ;;
                 chat) _freellm_chat ;;
                 serve) _freellm_serve ;;
                 batch) _freellm_batch ;;
@@ -64,6 +66,19 @@ _freellm() {
                 completion) _freellm_completion ;;
             esac ;;
     esac
+}
+
+_freellm_setup() {
+    local context state state_descr line
+    typeset -A opt_args
+    _arguments -s -S \
+        '--json''[Print JSON, for scripts.]' \
+        '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
+        '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
+        '--no-color''[No colours (NO_COLOR works too).]' \
+        '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
+        '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
+        '(- *)'{-h,--help}'[Show help and exit.]'
 }
 
 _freellm_chat() {
