@@ -1,11 +1,9 @@
 """An answer on its way to a caller: its deltas, who gives it, and the settling of its lease."""
 
-from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from freellm_cli.core.assembly import Assembler
 from freellm_cli.core.chat import Completion, Delta, Usage
 from freellm_cli.core.clock import Clock
 from freellm_cli.core.errors import TransportFault, UpstreamError
@@ -69,7 +67,7 @@ class Answer:
         self._clock = clock
         self._report_head = report_head
         self._finish = finish
-        self._assembler = Assembler()
+        self._assembler = opened.gathered
         self._begun = clock.monotonic()
         self._done = False
 
@@ -82,8 +80,6 @@ class Answer:
         """The same, those together that came together. Iterate one of the two, once."""
         add = self._assembler.add
         try:
-            for delta in self._opened.first:
-                add(delta)
             yield self._opened.first
             for deltas in self._remainder():
                 for delta in deltas:
@@ -111,7 +107,7 @@ class Answer:
     def completion(self) -> Completion:
         """The whole answer. Consumes `deltas()` if nobody has."""
         if not self._done:
-            for _ in self.deltas():
+            for _ in self.batches():
                 pass
         return self._assembler.completion()._replace(usage=self.usage)
 

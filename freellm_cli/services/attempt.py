@@ -1,6 +1,5 @@
 """One attempt at one target: send, read until something is known good, or say what went wrong."""
 
-from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -38,6 +37,7 @@ class Opened:
         "answered_at",
         "first",
         "first_at",
+        "gathered",
         "headers",
         "provider",
         "response",
@@ -52,6 +52,8 @@ class Opened:
         self.answered_at = answered_at
         self.first_at = 0.0
         self.first: list[Delta] = []
+        self.gathered = Assembler()
+        """What is in `first`, put together."""
         self._reader = reader
         self._chunks = response.chunks()
 
@@ -60,7 +62,7 @@ class Opened:
 
         Raises AnswerFault, TransportFault.
         """
-        gathered = Assembler()
+        gathered = self.gathered
         for deltas in self.batches():
             self.first += deltas
             for delta in deltas:

@@ -39,7 +39,9 @@ class ChunkDecoder:
         data = self._held + raw if self._held else raw
         self._held = b""
         at, size = 0, len(data)
-        parts = []
+        parts: list[bytes] = []
+        if not (self._left or self._in_trailer):
+            at = _whole_chunks(data, parts)
         while at < size and not self.ended:
             if self._left > 0:
                 end = at + self._left
@@ -81,3 +83,20 @@ class ChunkDecoder:
                 raise BadChunk
             self._left = int(text, 16)
             self._in_trailer = self._left == 0
+
+
+def _whole_chunks(data: bytes, parts: list[bytes]) -> int:
+    """Takes the chunks at the start of `data` that are whole and plainly written; returns where they end."""
+    at = 0
+    while True:
+        line_end = data.find(b"\r\n", at, at + 8)
+        text = data[at:line_end]
+        if line_end <= at or text.translate(None, _HEX):
+            return at
+        length = int(text, 16)
+        start = line_end + 2
+        end = start + length
+        if not length or data[end : end + 2] != b"\r\n":
+            return at
+        parts.append(data[start:end])
+        at = end + 2
