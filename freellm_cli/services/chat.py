@@ -195,9 +195,7 @@ class _Call:
         if target.credential.kind == "oauth":
             from freellm_cli.services.oauth_attempt import attempt_with_login
 
-            return attempt_with_login(
-                    self._runtime, target, send, left_s=self._left()
-                )
+            return attempt_with_login(self._runtime, target, send, left_s=self._left())
         return send(target)
 
     def _cannot_say(self, lease: Lease, key: str, refusal: RequestRefused) -> None:
