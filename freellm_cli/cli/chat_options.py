@@ -1,6 +1,5 @@
 """What `freellm chat` was asked for, whoever parsed it."""
 
-from __future__ import annotations
 
 from typing import NamedTuple
 

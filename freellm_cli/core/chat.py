@@ -16,7 +16,6 @@ Message dicts, after `normalise_messages`:
     tool: "tool_call_id": str, "content": str | list[part], "name"?: str
 """
 
-from __future__ import annotations
 
 from typing import Any, NamedTuple
 

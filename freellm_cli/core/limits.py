@@ -1,6 +1,5 @@
 """What a limit is. Windows, meters and the strictest of several."""
 
-from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import NamedTuple

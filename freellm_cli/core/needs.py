@@ -1,6 +1,5 @@
 """What a request demands of the model that answers it."""
 
-from __future__ import annotations
 
 from typing import NamedTuple
 

@@ -1,6 +1,5 @@
 """Token counts as the OpenAI dialect and its relatives write them."""
 
-from __future__ import annotations
 
 from typing import Any
 

@@ -6,7 +6,6 @@
 One reader serves streamed and whole answers: a whole body is fed in one piece.
 """
 
-from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 

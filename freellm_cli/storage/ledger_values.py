@@ -1,6 +1,5 @@
 """What the ledger takes and gives. All times that leave it are wall times."""
 
-from __future__ import annotations
 
 from typing import NamedTuple
 
