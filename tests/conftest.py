@@ -10,6 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says more of the machine than of the code; benchmarks/ measures that.
+settings.register_profile(
+    "house", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile("house")
 
 # Variables of the machine that would change what freellm does.
 LEAKING_PREFIXES = ("FREELLM_", "XDG_", "SSL_CERT_", "CLICOLOR", "GOOGLE_")
