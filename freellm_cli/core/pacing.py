@@ -20,8 +20,8 @@ _BUSY = 0.9
 
 class Pace(NamedTuple):
     """`amount`: requests a minute that are allowed now. `ceiling`: after so many one was refused, at
-    `refused`. `raised`: when `amount` last grew. `patience`: seconds until more than the ceiling is tried, by `step`.
-    `refusals`: those of the last minute. All times are steady."""
+    `refused`. `raised`: when `amount` last grew. `patience`: seconds until more than the ceiling is tried,
+    by `step`. `refusals`: those of the last minute. All times are steady."""
 
     amount: int
     ceiling: int

@@ -1,0 +1,168 @@
+"""Many processes, one pool, strict limits: nothing foreseeable is refused, everything allowed is used.
+
+    python benchmarks/limits.py               16 processes x 500 calls, a few minutes
+    python benchmarks/limits.py --calls 60    shorter
+    python benchmarks/limits.py --kill        a tenth of the processes is killed on the way
+
+Each process is a whole freellm (settings, pool, ledger, transport) that asks a simulator over real sockets.
+Limits: requests a minute by key, by account and by address, tokens a minute by account, requests a day by
+key. Printed: refusals, failed calls, how much of the tightest minute was used, and the spread over keys.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from freellm_cli.core.chat import ChatRequest  # noqa: E402
+from freellm_cli.core.limits import REQUESTS, TOKENS  # noqa: E402
+from freellm_cli.core.secret import Secret  # noqa: E402
+from freellm_cli.services.chat import CallOptions, ChatService  # noqa: E402
+from freellm_cli.services.runtime import Runtime  # noqa: E402
+from freellm_cli.simulator.limits import DAY_UTC, MINUTE, LimitRule  # noqa: E402
+from freellm_cli.simulator.profiles import Profile  # noqa: E402
+from freellm_cli.simulator.server import Simulator  # noqa: E402
+
+MODEL = "groq/openai/gpt-oss-120b"
+KEYS, ACCOUNTS = 8, 4
+
+
+def amounts(processes: int, calls: int) -> dict[str, int]:
+    """So that the calls take about two minutes: the first minute is used whole, the second in part."""
+    whole = processes * calls
+    each_key = max(4, whole * 10 // 16 // KEYS)
+    return {
+        "key": each_key + 1,
+        "account": 2 * each_key,
+        "address": KEYS * each_key,
+        "tokens": 2 * each_key * 400,
+        "day": whole,
+    }
+
+
+def profile(limit: dict[str, int]) -> Profile:
+    rules = (
+        LimitRule("key", REQUESTS, MINUTE, limit["key"]),
+        LimitRule("account", REQUESTS, MINUTE, limit["account"]),
+        LimitRule("address", REQUESTS, MINUTE, limit["address"]),
+        LimitRule("account", TOKENS, MINUTE, limit["tokens"], tokens="total"),
+        LimitRule("key", REQUESTS, DAY_UTC, limit["day"]),
+    )
+    return Profile("strict", "for the benchmark", rules)
+
+
+def config(url: str, limit: dict[str, int]) -> str:
+    rows = "".join(
+        f'[[providers.groq.limits]]\nscope = "{scope}"\n{name} = {limit[key]}\n'
+        for scope, name, key in (
+            ("credential", "requests_per_minute", "key"),
+            ("account", "requests_per_minute", "account"),
+            ("address", "requests_per_minute", "address"),
+            ("account", "tokens_per_minute", "tokens"),
+            ("credential", "requests_per_day", "day"),
+        )
+    )
+    return f'[providers.groq]\nbase_url = "{url}"\ncatalog_limits = false\n{rows}'
+
+
+def env_of(folder: str) -> dict[str, str]:
+    return {
+        f"FREELLM_{name.upper()}_DIR": f"{folder}/{name}" for name in ("config", "state", "cache")
+    }
+
+
+def work(folder: str, calls: int) -> None:
+    """One process: prints how many calls were answered, then what the others ended with."""
+    runtime = Runtime(env=env_of(folder))
+    service = ChatService(runtime)
+    messages = [{"role": "user", "content": "hello"}]
+    request = ChatRequest(model=MODEL, messages=messages, params={"max_tokens": 40})
+    ends: Counter[str] = Counter()
+    for _ in range(calls):
+        try:
+            service.ask(request, CallOptions(timeout_s=900)).completion()
+            ends["ok"] += 1
+        except Exception as error:  # noqa: BLE001 - every kind is counted
+            ends[f"{type(error).__name__}: {error}"[:150]] += 1
+    print(dict(ends))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--processes", type=int, default=16)
+    parser.add_argument("--calls", type=int, default=500)
+    parser.add_argument("--kill", action="store_true")
+    parser.add_argument("--worker", default="")
+    options = parser.parse_args()
+    if options.worker:
+        work(options.worker, options.calls)
+        return 0
+    limit = amounts(options.processes, options.calls)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Simulator(profile(limit), tokens_per_s=0, first_token_s=0) as sim,
+    ):
+        (Path(folder) / "config").mkdir()
+        text = config(sim.base_url("groq"), limit)
+        (Path(folder) / "config/config.toml").write_text(text, encoding="utf-8")
+        runtime = Runtime(env=env_of(folder))
+        for number in range(KEYS):
+            account = f"account-{number % ACCOUNTS}"
+            sim.key(f"k{number}").account(account)
+            runtime.vault.add("groq", Secret(f"k{number}"), account=account)
+        runtime.close()
+        ends = run(folder, options)
+        return report(sim, ends, limit, options, Path(folder))
+
+
+def run(folder: str, options: argparse.Namespace) -> list[str]:
+    command = [sys.executable, __file__, "--worker", folder, "--calls", str(options.calls)]
+    workers = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for _ in range(options.processes)
+    ]
+    if options.kill:
+        for worker in random.Random(1).sample(workers, max(1, options.processes // 10)):
+            time.sleep(3)
+            worker.kill()
+    return [worker.communicate()[0].strip() for worker in workers]
+
+
+def report(
+    sim: Simulator,
+    ends: list[str],
+    limit: dict[str, int],
+    options: argparse.Namespace,
+    folder: Path,
+) -> int:
+    answered = [seen for seen in sim.seen if seen.status == 200]
+    begun = min(seen.at for seen in answered)
+    first_minute = [seen for seen in answered if seen.at < begun + 60]
+    by_key = Counter(seen.key for seen in first_minute)
+    used = len(first_minute) / limit["address"]
+    spread = (max(by_key.values()) - min(by_key.values())) / (len(first_minute) / KEYS)
+    took = max(seen.at for seen in answered) - begun
+    size = sum(
+        path.stat().st_size for path in (folder / "state").glob("ledger.db*") if path.is_file()
+    )
+    told = Counter(ends)
+    print(f"{options.processes} processes x {options.calls} calls in {took:.0f} s; limits {limit}")
+    print(f"answered {len(answered)}, refused upstream {sim.counts.refused}")
+    print(f"first minute: {used:.1%} of the tightest limit used, spread over keys {spread:.1%}")
+    print(f"ledger {size / 1e6:.1f} MB; ends of the processes: {dict(told)}")
+    good = sim.counts.refused == 0 and used >= 0.98 and spread <= 0.05
+    unfinished = sum("ok" not in end or "Error" in end for end in ends)
+    return 0 if good and unfinished <= (options.processes // 10 if options.kill else 0) else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
