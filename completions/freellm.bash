@@ -45,6 +45,7 @@ _freellm_is_command() {
             'oauth export' | \
             'models' | \
             'models show' | \
+            'models test' | \
             'limits' | \
             'limits why' | \
             'limits reset' | \
@@ -174,10 +175,13 @@ _freellm_takes_value() {
             'models --for' | \
             'models --min-context' | \
             'models --family' | \
+            'models --share' | \
             'models --config-dir' | \
             'models --state-dir' | \
             'models show --config-dir' | \
             'models show --state-dir' | \
+            'models test --config-dir' | \
+            'models test --state-dir' | \
             'limits --model' | \
             'limits -m' | \
             'limits --requests' | \
@@ -324,6 +328,8 @@ story' ;;
         'models --state-dir') kind=folders ;;
         'models show --config-dir') kind=folders ;;
         'models show --state-dir') kind=folders ;;
+        'models test --config-dir') kind=folders ;;
+        'models test --state-dir') kind=folders ;;
         'limits --config-dir') kind=folders ;;
         'limits --state-dir') kind=folders ;;
         'limits why --config-dir') kind=folders ;;
@@ -679,6 +685,7 @@ _freellm_flags() {
 --all
 --refresh
 --names
+--share
 --json
 -v
 --verbose
@@ -689,6 +696,15 @@ _freellm_flags() {
 --state-dir
 --help' ;;
         'models show') candidates='--json
+-v
+--verbose
+-q
+--quiet
+--no-color
+--config-dir
+--state-dir
+--help' ;;
+        'models test') candidates='--json
 -v
 --verbose
 -q
@@ -1003,8 +1019,10 @@ iflow' ;;
         'oauth refresh '*) kind=credentials ;;
         'oauth logout '*) kind=credentials ;;
         'oauth import '0) kind=files ;;
-        'models '0) candidates='show'; kind=providers ;;
+        'models '0) candidates='show
+test'; kind=providers ;;
         'models show '0) kind=models ;;
+        'models test '0) kind=models ;;
         'limits '0) candidates='why
 reset'; kind=providers ;;
         'limits why '0) kind=targets ;;

@@ -39,8 +39,8 @@ end
 
 complete -c freellm -f
 
-set -g __freellm_commands 'setup' 'chat' 'serve' 'batch' 'keys' 'keys add' 'keys list' 'keys check' 'keys enable' 'keys disable' 'keys label' 'keys remove' 'keys import' 'keys export' 'oauth' 'oauth login' 'oauth list' 'oauth refresh' 'oauth logout' 'oauth import' 'oauth export' 'models' 'models show' 'limits' 'limits why' 'limits reset' 'why' 'route' 'history' 'history list' 'history show' 'history search' 'history delete' 'history export' 'templates' 'templates list' 'templates show' 'templates edit' 'config' 'config path' 'config show' 'config get' 'config set' 'config unset' 'config edit' 'config check' 'doctor' 'demo' 'completion'
-set -g __freellm_valued --account --attach --bundle --by --client-secrets --config-dir --conversation --cors-origin --drain --env --family --for --format --host --json-schema --label --limit --max-tokens --min-context --model --older-than --option --output --param --port --profile --provider --requests --reserve --seed --set --simulate --state-dir --stop --system --temperature --template --think --threads --timeout --token --tokens --top-k --top-p --width -O -a -m -n -o -p -s -t
+set -g __freellm_commands 'setup' 'chat' 'serve' 'batch' 'keys' 'keys add' 'keys list' 'keys check' 'keys enable' 'keys disable' 'keys label' 'keys remove' 'keys import' 'keys export' 'oauth' 'oauth login' 'oauth list' 'oauth refresh' 'oauth logout' 'oauth import' 'oauth export' 'models' 'models show' 'models test' 'limits' 'limits why' 'limits reset' 'why' 'route' 'history' 'history list' 'history show' 'history search' 'history delete' 'history export' 'templates' 'templates list' 'templates show' 'templates edit' 'config' 'config path' 'config show' 'config get' 'config set' 'config unset' 'config edit' 'config check' 'doctor' 'demo' 'completion'
+set -g __freellm_valued --account --attach --bundle --by --client-secrets --config-dir --conversation --cors-origin --drain --env --family --for --format --host --json-schema --label --limit --max-tokens --min-context --model --older-than --option --output --param --port --profile --provider --requests --reserve --seed --set --share --simulate --state-dir --stop --system --temperature --template --think --threads --timeout --token --tokens --top-k --top-p --width -O -a -m -n -o -p -s -t
 
 complete -c freellm -n '__freellm_at \'\' 0' -a setup -d 'From nothing to the first answer, step by step.'
 complete -c freellm -n '__freellm_at \'\' 0' -a chat -d 'Ask a question; the answer comes as it is written.'
@@ -335,6 +335,7 @@ complete -c freellm -n '__freellm_at \'oauth export\'' -l state-dir -r -a '(__fi
 complete -c freellm -n '__freellm_at \'oauth export\'' -s h -l help -d 'Show help and exit.'
 
 complete -c freellm -n '__freellm_at \'models\' 0' -a show -d 'Everything known of one model.'
+complete -c freellm -n '__freellm_at \'models\' 0' -a test -d 'Measure how soon and how fast models answer.'
 complete -c freellm -n '__freellm_at \'models\' 0' -a '(__freellm_names providers)'
 complete -c freellm -n '__freellm_at \'models\'' -l recommended -d 'Only the good picks.'
 complete -c freellm -n '__freellm_at \'models\'' -l for -r -a 'fast long-context multilingual vision reasoning lightweight story' -d 'fast, long-context, multilingual, vision, reasoning, lightweight or story.'
@@ -348,6 +349,7 @@ complete -c freellm -n '__freellm_at \'models\'' -l available -d 'You have a key
 complete -c freellm -n '__freellm_at \'models\'' -l all -d 'Also models that are gone.'
 complete -c freellm -n '__freellm_at \'models\'' -l refresh -d 'Ask the providers first.'
 complete -c freellm -n '__freellm_at \'models\'' -l names -d 'Ids only, one a line.'
+complete -c freellm -n '__freellm_at \'models\'' -l share -r -d 'For test: of a day\'s quota at most this.'
 complete -c freellm -n '__freellm_at \'models\'' -l json -d 'Print JSON, for scripts.'
 complete -c freellm -n '__freellm_at \'models\'' -s v -l verbose -d 'Say more on stderr.'
 complete -c freellm -n '__freellm_at \'models\'' -s q -l quiet -d 'Say nothing on stderr but errors.'
@@ -364,6 +366,15 @@ complete -c freellm -n '__freellm_at \'models show\'' -l no-color -d 'No colours
 complete -c freellm -n '__freellm_at \'models show\'' -l config-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of config.toml and credentials.toml.'
 complete -c freellm -n '__freellm_at \'models show\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
 complete -c freellm -n '__freellm_at \'models show\'' -s h -l help -d 'Show help and exit.'
+
+complete -c freellm -n '__freellm_at \'models test\' 0' -a '(__freellm_names models)'
+complete -c freellm -n '__freellm_at \'models test\'' -l json -d 'Print JSON, for scripts.'
+complete -c freellm -n '__freellm_at \'models test\'' -s v -l verbose -d 'Say more on stderr.'
+complete -c freellm -n '__freellm_at \'models test\'' -s q -l quiet -d 'Say nothing on stderr but errors.'
+complete -c freellm -n '__freellm_at \'models test\'' -l no-color -d 'No colours (NO_COLOR works too).'
+complete -c freellm -n '__freellm_at \'models test\'' -l config-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of config.toml and credentials.toml.'
+complete -c freellm -n '__freellm_at \'models test\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
+complete -c freellm -n '__freellm_at \'models test\'' -s h -l help -d 'Show help and exit.'
 
 complete -c freellm -n '__freellm_at \'limits\' 0' -a why -d 'What keeps a key, model or target from being asked.'
 complete -c freellm -n '__freellm_at \'limits\' 0' -a reset -d 'Wake what rests; alone: everything.'

@@ -134,12 +134,18 @@ $script:FreellmCommands = @{
         Argument = ''; Many = $true
     }
     'models' = @{
-        Words = @('show')
-        Flags = @('--recommended', '--for', '--thinking', '--no-thinking', '--vision', '--tools', '--min-context', '--family', '--available', '--all', '--refresh', '--names', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
-        Values = @{ '--for' = '=fast long-context multilingual vision reasoning lightweight story'; '--min-context' = ''; '--family' = 'families'; '--config-dir' = ''; '--state-dir' = '' }
+        Words = @('show', 'test')
+        Flags = @('--recommended', '--for', '--thinking', '--no-thinking', '--vision', '--tools', '--min-context', '--family', '--available', '--all', '--refresh', '--names', '--share', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--for' = '=fast long-context multilingual vision reasoning lightweight story'; '--min-context' = ''; '--family' = 'families'; '--share' = ''; '--config-dir' = ''; '--state-dir' = '' }
         Argument = 'providers'; Many = $false
     }
     'models show' = @{
+        Words = @()
+        Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--config-dir' = ''; '--state-dir' = '' }
+        Argument = 'models'; Many = $false
+    }
+    'models test' = @{
         Words = @()
         Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
         Values = @{ '--config-dir' = ''; '--state-dir' = '' }

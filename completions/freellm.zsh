@@ -492,6 +492,7 @@ _freellm_models() {
         '--all''[Also models that are gone.]' \
         '--refresh''[Ask the providers first.]' \
         '--names''[Ids only, one a line.]' \
+        '--share=''[For test\: of a day'\''s quota at most this.]:SHARE: ' \
         '--json''[Print JSON, for scripts.]' \
         '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
         '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
@@ -506,17 +507,33 @@ _freellm_models() {
             local -a commands
             commands=(
                 'show:Everything known of one model.'
+                'test:Measure how soon and how fast models answer.'
             )
             _describe -t commands command commands
              _freellm_names providers ;;
         rest)
             case $line[1] in
                 show) _freellm_models_show ;;
+                test) _freellm_models_test ;;
             esac ;;
     esac
 }
 
 _freellm_models_show() {
+    local context state state_descr line
+    typeset -A opt_args
+    _arguments -s -S \
+        '--json''[Print JSON, for scripts.]' \
+        '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
+        '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
+        '--no-color''[No colours (NO_COLOR works too).]' \
+        '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
+        '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
+        '(- *)'{-h,--help}'[Show help and exit.]' \
+        '1:id: _freellm_names models'
+}
+
+_freellm_models_test() {
     local context state state_descr line
     typeset -A opt_args
     _arguments -s -S \

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, NamedTuple
 from freellm_cli.cli.batch_progress import watcher
 from freellm_cli.cli.face import Face
 from freellm_cli.cli.render import render
+from freellm_cli.cli.shares import share_from
 from freellm_cli.core.errors import UsageError
 from freellm_cli.services.batch import Batch, BatchOptions
 from freellm_cli.services.batch_file import Defaults
@@ -73,7 +74,7 @@ def _options(words: BatchWords) -> BatchOptions:
         resume=words.resume,
         force=words.force,
         retry_unknown=words.retry_unknown,
-        reserve=_share(words.reserve) if words.reserve else None,
+        reserve=share_from("--reserve", words.reserve) if words.reserve else None,
         width=words.width,
         private=words.private,
     )
@@ -90,17 +91,6 @@ def _parameters(pairs: tuple[str, ...]) -> dict[str, Any]:
         except ValueError:
             found[name.strip()] = value
     return found
-
-
-def _share(text: str) -> float:
-    """ "20%" or "0.2". Raises UsageError."""
-    try:
-        share = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share < 1:
-        raise UsageError(f"--reserve wants a share such as 20%, not {text!r}")
-    return share
 
 
 @contextlib.contextmanager

@@ -22,6 +22,7 @@ VALUES = {
     "models PROVIDER": "providers",
     "models --family": "families",
     "models show ID": "models",
+    "models test ID": "models",
     "limits PROVIDER": "providers",
     "limits why TARGET": "targets",
     "limits reset TARGET": "targets",
@@ -45,7 +46,10 @@ VALUES = {
 GLOBAL_OPTIONS = ("json", "verbose", "quiet", "no_color", "config_dir", "state_dir")
 # Words that a command tells apart itself.
 SUBWORDS: dict[str, tuple[tuple[str, str, str], ...]] = {
-    "models": (("show", "ID", "Everything known of one model."),),
+    "models": (
+        ("show", "ID", "Everything known of one model."),
+        ("test", "ID", "Measure how soon and how fast models answer."),
+    ),
     "limits": (
         ("why", "TARGET", "What keeps a key, model or target from being asked."),
         ("reset", "TARGET", "Wake what rests; alone: everything."),
@@ -144,7 +148,7 @@ def _subwords(typed: Any, path: tuple[str, ...]) -> list[Command]:
     for word, argument, about in SUBWORDS.get(" ".join(path), ()):
         options = tuple(_option(param, path) for param in typed.params[-len(GLOBAL_OPTIONS) :])
         values = VALUES.get(" ".join((*path, word, argument)), "")
-        takes = Argument(argument, "", values, required=word != "reset")
+        takes = Argument(argument, "", values, required=word not in ("reset", "test"))
         found.append(Command((*path, word), about, about, "", options, (takes,), (), is_word=True))
     return found
 

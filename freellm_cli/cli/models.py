@@ -13,7 +13,8 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False)
 def models(
     ctx: typer.Context,
     words: Annotated[
-        list[str] | None, typer.Argument(help="A provider; or: show ID.", metavar="[PROVIDER]")
+        list[str] | None,
+        typer.Argument(help="A provider; or: show ID; or: test [ID…].", metavar="[PROVIDER]"),
     ] = None,
     recommended: Annotated[
         bool, typer.Option("--recommended", help="Only the good picks.")
@@ -37,10 +38,14 @@ def models(
     all_: Annotated[bool, typer.Option("--all", help="Also models that are gone.")] = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Ask the providers first.")] = False,
     names: Annotated[bool, typer.Option("--names", help="Ids only, one a line.")] = False,
+    share: Annotated[
+        str, typer.Option(help="For test: of a day's quota at most this.", metavar="SHARE")
+    ] = "5%",
 ) -> None:
     """What can be asked: families, contexts, abilities, limits, status.
 
-    `freellm models show ID` tells everything of one model, with dates and sources.
+    `freellm models show ID` tells everything of one model, with dates and sources. `freellm models test`
+    measures how soon and how fast the named models (else the recommended ones) answer.
 
     Example: freellm models --recommended --for fast
     """
@@ -51,8 +56,14 @@ def models(
     words = words or []
     if words[:1] == ["show"] and len(words) == 2:
         raise typer.Exit(render(ctx.obj, service.show_model(ctx.obj.runtime, words[1])))
+    if words[:1] == ["test"]:
+        from freellm_cli.cli.model_test_run import run_test
+
+        raise typer.Exit(run_test(ctx.obj, words[1:], share))
     if len(words) > 1 or words[:1] == ["show"]:
-        raise UsageError("say one provider, or show ID", hint="see `freellm models --help`")
+        raise UsageError(
+            "say one provider, show ID, or test [ID…]", hint="see `freellm models --help`"
+        )
     wanted = service.Filter(
         provider=words[0] if words else "",
         recommended=recommended,

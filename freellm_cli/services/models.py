@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from freellm_cli.core.catalog import USES, ModelSpec, ProviderSpec, PublishedLimit
 from freellm_cli.core.errors import UnknownName, UsageError
 from freellm_cli.services.discovery import refresh
+from freellm_cli.services.model_speeds import measured_speeds, spell_speed
 from freellm_cli.services.results import Block, Cell, Facts, Line, Result, Table
+from freellm_cli.storage.speed_file import Speed
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
@@ -61,8 +63,16 @@ def list_models(
         return Result(
             {"models": [model.id for model in found]}, tuple(Line(m.id) for m in found), notices
         )
-    data = {"models": [_data(model, catalog.provider(model.provider), usable) for model in found]}
-    return Result(data, (_table(found, usable), *_ending(runtime, wanted, len(found))), notices)
+    speeds = measured_speeds(runtime)
+    data = {
+        "models": [
+            _data(model, catalog.provider(model.provider), usable, speeds.get(model.id))
+            for model in found
+        ]
+    }
+    return Result(
+        data, (_table(found, usable, speeds), *_ending(runtime, wanted, len(found))), notices
+    )
 
 
 def _refreshed(runtime: Runtime, wanted: Filter) -> tuple[str, ...]:
@@ -94,7 +104,9 @@ def _passes(model: ModelSpec, provider: ProviderSpec, wanted: Filter, usable: se
     return all(checks)
 
 
-def _data(model: ModelSpec, provider: ProviderSpec, usable: set[str]) -> dict[str, Any]:
+def _data(
+    model: ModelSpec, provider: ProviderSpec, usable: set[str], speed: Speed | None
+) -> dict[str, Any]:
     limits = model.limits or provider.limits
     return {
         "id": model.id,
@@ -118,11 +130,12 @@ def _data(model: ModelSpec, provider: ProviderSpec, usable: set[str]) -> dict[st
         "trains_on_prompts": provider.trains_on_prompts,
         "usable": model.provider in usable,
         "discovered": model.discovered,
+        "measured": speed._asdict() if speed else None,
         "history": list(model.history),
     }
 
 
-def _table(models: list[ModelSpec], usable: set[str]) -> Table:
+def _table(models: list[ModelSpec], usable: set[str], speeds: dict[str, Speed]) -> Table:
     rows = []
     for model in models:
         can = ", ".join(word for word in _SHOWN_CAPABILITIES if word in model.capabilities)
@@ -135,7 +148,7 @@ def _table(models: list[ModelSpec], usable: set[str]) -> Table:
                 spell_tokens(model.context),
                 can,
                 Cell(model.status, _STATUS_STYLE.get(model.status, "dim")),
-                model.speed,
+                spell_speed(speeds[model.id]) if model.id in speeds else model.speed,
                 limits_text(model.limits),
             )
         )
@@ -187,7 +200,8 @@ def show_model(runtime: Runtime, model_id: str) -> Result:
         model = members[0]
     provider = catalog.provider(model.provider)
     usable = {item.provider for item in runtime.credentials() if item.enabled}
-    data = _data(model, provider, usable)
+    speed = measured_speeds(runtime).get(model.id)
+    data = _data(model, provider, usable, speed)
     rows: list[tuple[str, str | Cell]] = [
         ("model", Cell(model.id, "strong")),
         ("family", model.family or "—"),
@@ -202,6 +216,7 @@ def show_model(runtime: Runtime, model_id: str) -> Result:
     optional = {
         "good for": ", ".join(model.uses),
         "speed": model.speed,
+        "measured": spell_speed(speed) if speed else "",
         "quality": model.quality,
         "notes": model.notes,
         "use instead": model.replacement,
