@@ -124,6 +124,10 @@ def main() -> int:
         return report(sim, ends, limit, options, Path(folder))
 
 
+def killed(options: argparse.Namespace) -> int:
+    return max(1, options.processes // 10) if options.kill else 0
+
+
 def run(folder: str, options: argparse.Namespace) -> list[str]:
     command = [sys.executable, __file__, "--worker", folder, "--calls", str(options.calls)]
     workers = [
@@ -131,7 +135,7 @@ def run(folder: str, options: argparse.Namespace) -> list[str]:
         for _ in range(options.processes)
     ]
     if options.kill:
-        for worker in random.Random(1).sample(workers, max(1, options.processes // 10)):
+        for worker in random.Random(1).sample(workers, killed(options)):
             time.sleep(3)
             worker.kill()
     return [worker.communicate()[0].strip() for worker in workers]
@@ -161,7 +165,7 @@ def report(
     print(f"ledger {size / 1e6:.1f} MB; ends of the processes: {dict(told)}")
     good = sim.counts.refused == 0 and used >= 0.98 and spread <= 0.05
     unfinished = sum("ok" not in end or "Error" in end for end in ends)
-    return 0 if good and unfinished <= (options.processes // 10 if options.kill else 0) else 1
+    return 0 if good and unfinished <= killed(options) else 1
 
 
 if __name__ == "__main__":
