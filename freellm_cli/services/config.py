@@ -73,16 +73,29 @@ def set_setting(runtime: Runtime, key: str, text: str) -> Result:
     """
     known = _known(key)
     value = _value(known, key, text)
+    moved = _moved(runtime, key, value)
     _file(runtime).set(key, value)
+    if moved is not None:
+        return moved
     shown = Secret(value).masked() if known.kind == "secret" else value
     return Result({"key": key, "value": shown}, (Line(f"{key} = {_text(shown)}", "good"),))
 
 
 def unset_setting(runtime: Runtime, key: str) -> Result:
     """Takes a value out of the file, so that the default holds."""
+    _moved(runtime, key, "file")
     there = _file(runtime).unset(key)
     line = Line(f"{key} is back at its default", "good") if there else Line(f"{key} was not set")
     return Result({"key": key, "removed": there}, (line,))
+
+
+def _moved(runtime: Runtime, key: str, place: str) -> Result | None:
+    """The keys go where `secrets` will say before it says so; None for every other setting."""
+    if key != "secrets":
+        return None
+    from freellm_cli.services.secret_place import move_secrets
+
+    return move_secrets(runtime, place)
 
 
 def check_settings(runtime: Runtime) -> Result:

@@ -10,6 +10,7 @@ from freellm_cli.core.key_text import clean_key, shape_warning
 from freellm_cli.core.secret import Secret
 from freellm_cli.services.key_check import KeyCheck, check_credential, check_key
 from freellm_cli.services.results import Block, Cell, Facts, Line, Result, Table
+from freellm_cli.services.secret_place import add_to_place
 
 if TYPE_CHECKING:
     from freellm_cli.core.catalog import ProviderSpec
@@ -94,7 +95,10 @@ def _add_one(
     }
     if outcome.state == "bad":
         return row, notices
-    credential = runtime.vault.add(provider.id, secret, label=label, account=account, extra=extra)
+    credential, fallback = add_to_place(
+        runtime, provider.id, secret, label=label, account=account, extra=extra
+    )
+    notices += [fallback] if fallback else []
     runtime.forget_credentials()
     row["id"] = credential.id
     return row, notices

@@ -36,7 +36,13 @@ class LoginStore:
             from freellm_cli.storage.paths import oauth_folder
             from freellm_cli.storage.token_files import TokenFiles
 
-            self._files = TokenFiles(oauth_folder(self._runtime.paths), self._runtime.clock)
+            runtime = self._runtime
+            self._files = TokenFiles(
+                oauth_folder(runtime.paths),
+                runtime.clock,
+                stores={"keyring": runtime.keyring},
+                place=runtime.settings.secrets,
+            )
         return self._files
 
     def list(self, broken: Callable[[StoreError], None] | None = None) -> tuple[Login, ...]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from freellm_cli.providers.base import Dialect
     from freellm_cli.providers.registry import Catalog
     from freellm_cli.services.oauth_store import LoginStore
+    from freellm_cli.storage.keyring_store import KeyringStore
     from freellm_cli.storage.ledger import Ledger
     from freellm_cli.storage.model_cache import ModelCache
     from freellm_cli.storage.vault import Vault
@@ -61,6 +62,7 @@ class Runtime:
         self._live_catalog: Catalog | None = None
         self._ledger: Ledger | None = None
         self._vault: Vault | None = None
+        self._keyring: KeyringStore | None = None
         self._logins: LoginStore | None = None
         self._redactor: Redactor | None = None
         self._further_secrets: list[Secret] = []
@@ -92,8 +94,18 @@ class Runtime:
             from freellm_cli.storage.paths import credentials_file
             from freellm_cli.storage.vault import Vault
 
-            self._vault = Vault(credentials_file(self.paths), self.clock)
+            path = credentials_file(self.paths)
+            self._vault = Vault(path, self.clock, stores={"keyring": self.keyring})
         return self._vault
+
+    @property
+    def keyring(self) -> KeyringStore:
+        """The system's keyring; opened with the first secret that is asked of it."""
+        if self._keyring is None:
+            from freellm_cli.storage.keyring_store import KeyringStore
+
+            self._keyring = KeyringStore(f"freellm {self.paths.config}", self.notice)
+        return self._keyring
 
     def credentials(self) -> tuple[Credential, ...]:
         """Stored keys, keys of the environment, and one nameless credential a keyless host."""

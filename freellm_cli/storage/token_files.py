@@ -1,5 +1,7 @@
 """The files of logins, one each: `oauth/gemini_cli_1.json`, private, whole at every moment.
 
+The tokens themselves may stand in another place, such as the system's keyring; the file then says which.
+
 A refresh holds the login's lock, reads the file anew, and puts the new tokens in place before anybody
 uses them; a process that is killed at any moment leaves the old tokens or the new.
 """
@@ -8,32 +10,53 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from freellm_cli.core.errors import StoreError, UnknownName, UsageError
 from freellm_cli.core.logins import PROVIDERS, Login, from_json, to_json
+from freellm_cli.core.secret import Secret
 from freellm_cli.storage.files import read_private, write_private
 from freellm_cli.storage.locks import FileLock, Held
 
 if TYPE_CHECKING:
     from freellm_cli.core.clock import Clock
+    from freellm_cli.storage.vault import SecretStore
+
+FILE = "file"
 
 _Stamp = tuple[int, int, int]
 _Row = dict[str, object]
+
+_PLACE = "secret_in"
+_TOKENS = ("access_token", "refresh_token", "api_key", "client_secret")
+
+
+class TokensAway(StoreError):
+    """A login's tokens are in a place that does not give them now, such as a locked keyring."""
 
 
 class TokenFiles:
     """`folder` need not exist. Safe to use from several threads and processes."""
 
-    def __init__(self, folder: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        folder: str,
+        clock: Clock,
+        *,
+        stores: Mapping[str, SecretStore] | None = None,
+        place: str = FILE,
+    ) -> None:
+        """`stores`: further places for tokens, by name; `place`: where those of a new login go."""
         self.folder = folder
         self._clock = clock
+        self._stores = dict(stores or {})
+        self._place = place
         self._seen: dict[str, tuple[_Stamp, Login]] = {}
 
     def list(self, broken: Callable[[StoreError], None] | None = None) -> tuple[Login, ...]:
-        """All stored logins, by provider and number. A file that is no login is told to `broken` and left
-        out, or raises StoreError."""
+        """All stored logins whose tokens can be had, by provider and number. A file that is no login is
+        told to `broken` and left out, or raises StoreError."""
         try:
             names = os.listdir(self.folder)
         except FileNotFoundError:
@@ -44,6 +67,8 @@ class TokenFiles:
         for place in sorted(filter(None, map(_place, names))):
             try:
                 found.append(self.get(*place))
+            except TokensAway:
+                continue  # its store has told why
             except StoreError as fault:
                 if broken is None:
                     raise
@@ -72,10 +97,26 @@ class TokenFiles:
     def put(self, login: Login) -> Login:
         """Writes a login in place of its file, keeping fields that this version does not know."""
         path = self.path(login.provider, login.number)
-        known = {**to_json(_FULL), **to_json(login)}
-        kept = {k: v for k, v in (self._read(path) or {}).items() if k not in known}
-        self._write(path, {**to_json(login), **kept})
+        known = {_PLACE: "", **to_json(_FULL), **to_json(login)}
+        before = self._raw(path) or {}
+        kept = {k: v for k, v in before.items() if k not in known}
+        self._write(path, {**to_json(login), **kept}, str(before.get(_PLACE, FILE)))
         return login
+
+    def move(self, login: Login, place: str) -> bool:
+        """Moves a login's tokens to another place, or back into the file; False when they are there. They
+        are in the new place before they leave the old one. Raises StoreError."""
+        path = self.path(login.provider, login.number)
+        with self.lock(login):
+            before = str((self._raw(path) or {}).get(_PLACE, FILE))
+            row = self._read(path)
+            if row is None or before == place:
+                return False
+            if self._write(path, row, place) != place:
+                raise StoreError(f"the {place} does not take the tokens of {login.id}")
+            if before in self._stores:
+                self._stores[before].delete(_entry(path))
+        return True
 
     def add(self, login: Login) -> Login:
         """Stores a new login under the next free number; returns it with its number."""
@@ -83,17 +124,22 @@ class TokenFiles:
             places = filter(None, map(_place, os.listdir(self.folder)))
             taken = [number for provider, number in places if provider == login.provider]
             numbered = login._replace(number=max(taken, default=0) + 1)
-            self._write(self.path(login.provider, numbered.number), to_json(numbered))
+            path = self.path(login.provider, numbered.number)
+            self._write(path, to_json(numbered), self._place)
         return numbered
 
     def remove(self, login: Login) -> None:
         with self.lock(login):
+            path = self.path(login.provider, login.number)
+            place = (self._raw(path) or {}).get(_PLACE)
             try:
-                os.unlink(self.path(login.provider, login.number))
+                os.unlink(path)
             except FileNotFoundError:
                 return
             except OSError as exc:
                 raise StoreError(f"cannot remove the file of {login.id}: {exc.strerror}") from exc
+            if place in self._stores:
+                self._stores[str(place)].delete(_entry(path))
 
     def lock(self, login: Login, timeout: float = 60.0) -> Held:
         """Raises LockTimeout when another thread or process refreshes this login all that time."""
@@ -105,6 +151,24 @@ class TokenFiles:
         return os.path.join(self.folder, f"{provider}_{number}.json")
 
     def _read(self, path: str) -> _Row | None:
+        """The row with its tokens, wherever they are."""
+        row = self._raw(path)
+        place = row.pop(_PLACE, FILE) if row else FILE
+        if row is None or place == FILE:
+            return row
+        store = self._stores.get(str(place))
+        tokens = store.get(_entry(path)) if store else None
+        if tokens is None:
+            raise TokensAway(
+                f"the tokens of {path} are not in the {place}",
+                hint="unlock it, or log in again",
+            )
+        try:
+            return {**row, **json.loads(tokens.reveal())}
+        except (ValueError, TypeError):
+            raise _corrupt(path, f"what the {place} holds is not JSON") from None
+
+    def _raw(self, path: str) -> _Row | None:
         data = read_private(path)
         if data is None:
             return None
@@ -116,9 +180,20 @@ class TokenFiles:
             raise _corrupt(path, "not a JSON object")
         return row
 
-    def _write(self, path: str, row: _Row) -> None:
+    def _write(self, path: str, row: _Row, place: str) -> str:
+        """Returns where the tokens are: in the file when `place` does not take them, for new tokens must
+        never be lost."""
+        tokens = {name: row[name] for name in _TOKENS if name in row}
+        store = self._stores.get(place)
+        if store is not None:
+            try:
+                store.put(_entry(path), Secret(json.dumps(tokens)))
+                row = {k: v for k, v in row.items() if k not in tokens} | {_PLACE: place}
+            except StoreError:
+                place = FILE
         data = json.dumps(row, ensure_ascii=False, indent=2) + "\n"
         write_private(path, data.encode(), now=self._clock.now)
+        return place if store is not None else FILE
 
 
 _FULL = Login("", email="x", project_id="x", tier="x", label="x", scope="x", client_id="x",
@@ -143,6 +218,11 @@ def find_login(logins: tuple[Login, ...], name: str) -> Login:
         hint = f"stored: {known}" if known else "see `freellm oauth login --help`"
         raise UnknownName(f"no login is called {name!r}", hint=hint)
     return matches[0]
+
+
+def _entry(path: str) -> str:
+    """The name under which another place holds the tokens of a file."""
+    return "login " + os.path.splitext(os.path.basename(path))[0]
 
 
 def _place(name: str) -> tuple[str, int] | None:

@@ -69,7 +69,11 @@ class Vault:
             return self._seen[1]
         rows = rows_of(read_document(self.path), self.path)
         found = tuple(self._credential(row) for row in rows)
-        self._seen = (stamp, found)
+        is_whole = all(
+            item.secret or "secret_in" not in row for item, row in zip(found, rows, strict=True)
+        )
+        # A keyring that is locked now may be open when somebody asks again.
+        self._seen = (stamp, found) if is_whole else None
         return found
 
     def find(self, name: str) -> Credential:
@@ -169,6 +173,11 @@ class Vault:
         if places[0] != place:
             self._clear_place(moved.id, places[0])
         return moved
+
+    def place_of(self, credential_id: str) -> str:
+        """Where its secret is: FILE or the name of a store. Raises UnknownName, StoreError."""
+        rows = rows_of(read_document(self.path), self.path)
+        return str(self._row(rows, credential_id).get("secret_in", FILE))
 
     def privacy_warning(self) -> str | None:
         """What to say when others can read the file, else None; `files.make_private` mends it."""
