@@ -285,7 +285,9 @@ def measure_rates(seconds: float, report: Report) -> None:
         run_load(ours.port, 4, 0.5)
         direct = run_load(up.port, 1, seconds)
         for connections in (1, 8, 32, 128):
+            before = bare.cpu()
             theirs = run_load(bare.port, connections, seconds)
+            bare_spent = (bare.cpu() - before) / max(1, len(theirs.latencies)) * 0.8
             before = ours.cpu()
             mine = run_load(ours.port, connections, seconds)
             spent = (ours.cpu() - before) / max(1, len(mine.latencies)) * 0.8
@@ -294,7 +296,7 @@ def measure_rates(seconds: float, report: Report) -> None:
             report(
                 f"requests/s at {connections}",
                 f"{mine.rate:,.0f} of {theirs.rate:,.0f} bare: {ratio:.2f}  "
-                f"(cpu {spent * 1000:.2f} ms, errors {mine.errors})",
+                f"(cpu {spent * 1000:.2f} of {bare_spent * 1000:.2f} ms, errors {mine.errors})",
                 bar,
             )
             p50, p99 = mine.at(0.5) * 1000, mine.at(0.99) * 1000

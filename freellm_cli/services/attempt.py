@@ -33,6 +33,7 @@ class Opened:
 
     __slots__ = (
         "_chunks",
+        "_ended",
         "_reader",
         "answered_at",
         "first",
@@ -56,6 +57,7 @@ class Opened:
         """What is in `first`, put together."""
         self._reader = reader
         self._chunks = response.chunks()
+        self._ended = False
 
     def read_until_content(self, *, whole: bool) -> None:
         """Fills `first` up to the first content, or up to the end when `whole`.
@@ -74,11 +76,14 @@ class Opened:
 
     def batches(self) -> Iterator[list[Delta]]:
         """What is still to come: the deltas of each piece of the body, as soon as it is there."""
+        if self._ended:
+            return
         feed = self._reader.feed
         for chunk in self._chunks:
             deltas = feed(chunk)
             if deltas:
                 yield deltas
+        self._ended = True
         yield self._reader.close()
 
 
