@@ -72,4 +72,8 @@ def _move_logins(runtime: Runtime, place: str) -> list[str]:
     if not runtime.may_have_logins():
         return []
     files = runtime.logins.files
-    return [login.id for login in files.list() if files.move(login, place)]
+
+    def stays(fault: StoreError) -> None:
+        raise fault
+
+    return [login.id for login in files.list(away=stays) if files.move(login, place)]

@@ -54,9 +54,14 @@ class TokenFiles:
         self._place = place
         self._seen: dict[str, tuple[_Stamp, Login]] = {}
 
-    def list(self, broken: Callable[[StoreError], None] | None = None) -> tuple[Login, ...]:
+    def list(
+        self,
+        broken: Callable[[StoreError], None] | None = None,
+        away: Callable[[StoreError], None] = lambda fault: None,
+    ) -> tuple[Login, ...]:
         """All stored logins whose tokens can be had, by provider and number. A file that is no login is
-        told to `broken` and left out, or raises StoreError."""
+        told to `broken` and left out, or raises StoreError; one whose tokens cannot be had is told to
+        `away` and left out."""
         try:
             names = os.listdir(self.folder)
         except FileNotFoundError:
@@ -67,8 +72,8 @@ class TokenFiles:
         for place in sorted(filter(None, map(_place, names))):
             try:
                 found.append(self.get(*place))
-            except TokensAway:
-                continue  # its store has told why
+            except TokensAway as fault:
+                away(fault)
             except StoreError as fault:
                 if broken is None:
                     raise

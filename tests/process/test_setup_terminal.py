@@ -33,7 +33,7 @@ def test_a_newcomer_types_a_key_unseen_and_gets_an_answer(tmp_path: Path, column
         }
         talk = pexpect.spawn(
             sys.executable, ["-m", "freellm_cli", "setup"],
-            env=env, encoding="utf-8", timeout=20, dimensions=(40, columns),
+            env=env, encoding="utf-8", timeout=20, dimensions=(40, columns), use_poll=True,
         )  # fmt: skip
         shown = ""
         for expected, typed in (("Which one", ""), ("now\\?", "n"), ("not shown", KEY)):

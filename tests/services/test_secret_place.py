@@ -274,6 +274,15 @@ def test_a_login_behind_a_locked_keyring_does_not_stop_the_keys(
     assert any("keyring cannot be used" in notice for notice in home.notices)
 
 
+def test_a_login_that_cannot_be_moved_back_is_said(home: Household, drawer: Drawer) -> None:
+    home.run("config", "set", "secrets", "keyring")
+    home.runtime.logins.files.move(login(home), "keyring")
+    home.forget()
+    drawer.locked = True
+    assert home.run("config", "set", "secrets", "file").code == 3
+    assert home.run("config", "get", "secrets").out == "keyring\n"
+
+
 def test_a_removed_login_leaves_the_keyring_too(home: Household, drawer: Drawer) -> None:
     stored = login(home)
     home.runtime.logins.files.move(stored, "keyring")

@@ -1,0 +1,118 @@
+"""`freellm batch` as it is typed: answers on stdout alone, progress on stderr, a bar on a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from freellm_cli.cli.batch_progress import words_of
+from freellm_cli.services.batch import Progress
+from freellm_cli.simulator.server import Simulator
+from tests.support.household import FLASH, Household
+from tests.support.upstream import simulator
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    with simulator() as running:
+        yield running
+
+
+@pytest.fixture
+def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
+    household = Household(tmp_path, sim).keys("gemini", "k1", "k2")
+    household.config(f'default_model = "{FLASH}"')
+    yield household
+    household.forget()
+
+
+def test_a_pipe_in_and_a_pipe_out_hold_nothing_but_rows(home: Household) -> None:
+    outcome = home.run("batch", "-", "--ordered", stdin="one\ntwo\nthree\n")
+    rows = [json.loads(line) for line in outcome.out.splitlines()]
+    assert [row["row"] for row in rows] == [1, 2, 3]
+    assert all(row["model"] == FLASH and row["error"] is None for row in rows)
+    assert (outcome.code, outcome.err) == (0, "freellm: 3 rows answered in 1 s\n")
+
+
+def test_defaults_hold_for_rows_that_do_not_say_it_themselves(
+    home: Household, sim: Simulator
+) -> None:
+    lines = '{"prompt": "a"}\n{"prompt": "b", "system": "mine", "temperature": 1}\n'
+    assert home.run("batch", "-", "-s", "common", "-O", "temperature=0", stdin=lines).code == 0
+    asked = {
+        seen.body["contents"][-1]["parts"][0]["text"]: (
+            seen.body["systemInstruction"]["parts"][0]["text"],
+            seen.body["generationConfig"]["temperature"],
+        )
+        for seen in sim.seen
+    }
+    assert asked == {"a": ("common", 0), "b": ("mine", 1)}
+
+
+def test_the_plan_as_json_is_the_whole_output(home: Household, sim: Simulator) -> None:
+    outcome = home.run("batch", "-", "--plan", "--json", stdin="hello\n" * 60)
+    plan = json.loads(outcome.out)
+    assert (plan["rows"], outcome.code, sim.counts.requests) == (60, 0, 0)
+    assert plan["ends_in_s"] > 3600  # two keys of twenty a day
+
+
+def test_the_summary_of_a_file_can_be_json(home: Household, tmp_path: Path) -> None:
+    target = tmp_path / "out.jsonl"
+    outcome = home.run("batch", "-", "-o", str(target), "--json", stdin="hello\n")
+    assert json.loads(outcome.out)["answered"] == 1
+    assert outcome.err == ""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["no-such-file"], "cannot be read"),
+        (["-", "--reserve", "half"], "wants a share"),
+        (["-", "--format", "csv"], "auto, text, jsonl"),
+        (["-", "--resume"], "-o"),
+        (["-", "-O", "nonsense"], "KEY=VALUE"),
+    ],
+)
+def test_a_mistake_is_a_usage_error(home: Household, words: list[str], said: str) -> None:
+    outcome = home.run("batch", *words, stdin="hello\n")
+    assert outcome.code == 2
+    assert said in outcome.err
+    assert outcome.out == ""
+
+
+def test_progress_says_what_is_waited_for_and_until_when() -> None:
+    at = 4_000_000_000.0
+    words = words_of(Progress(10, 4, 1, 2, 3, 5, 99, at))
+    assert words.startswith("2 running, 3 waiting for a limit, 1 errors, done in ")
+    assert "(at " in words
+    assert words_of(Progress(10, 4, 0, 2, 0, 5, 99, None)) == "2 running"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals there")
+@pytest.mark.parametrize("columns", [40, 120])
+def test_a_terminal_shows_a_bar_and_the_file_gets_the_rows(
+    home: Household, sim: Simulator, tmp_path: Path, columns: int
+) -> None:
+    pexpect = pytest.importorskip("pexpect")
+    sim.fail("delay", delay_s=0.4, times=None)
+    source, target = tmp_path / "in.txt", tmp_path / "out.jsonl"
+    source.write_text("hello\n" * 8)
+    env = {**os.environ, **home.env, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+    talk = pexpect.spawn(
+        sys.executable,
+        ["-m", "freellm_cli", "batch", str(source), "-o", str(target), "--width", "2"],
+        env=env, encoding="utf-8", timeout=20, dimensions=(24, columns), use_poll=True,
+    )  # fmt: skip
+    talk.expect("━")
+    talk.expect(pexpect.EOF)
+    talk.close()
+    assert talk.exitstatus == 0
+    assert "8 rows answered" in talk.before
+    assert len(target.read_text().splitlines()) == 8
