@@ -82,6 +82,7 @@ class Conversation:
         if request.stream:
             # Until somebody answers, the client is told the name that it gave.
             exchange.expect_stream(self._writer_for(request, request.model or "auto"))
+        exchange.after_hang_up = self._house.runtime.ledger.wake_waiters
         self._app.watcher.watch(exchange)
         answer = self._answer(request)
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from freellm_cli.core.errors import FreellmError
@@ -42,6 +42,8 @@ class Exchange:
         self.fields: list[tuple[str, str]] = []
         """Headers that every answer to this request carries."""
         self.cancel = Cancel()
+        self.after_hang_up: Callable[[], None] | None = None
+        """Ends waits that `cancel` does not reach."""
         self.keeps_alive = head.keeps_alive
         self.status = 0
         self.bytes_out = 0
@@ -179,7 +181,11 @@ class Exchange:
             self.hang_up()
 
     def hang_up(self) -> None:
+        if self.cancel.cancelled:
+            return
         self.cancel.cancel()
+        if self.after_hang_up is not None:
+            self.after_hang_up()
 
     def stay_alive(self, now: float) -> None:
         """A frame that says nothing, when a stream has been silent for long. Never waits."""

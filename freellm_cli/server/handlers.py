@@ -77,9 +77,11 @@ def embeddings(app: App, exchange: Exchange, place: Place) -> None:
     from freellm_cli.services.embeddings import embed
 
     ask = parse_embeddings(parse_json(exchange.body))
+    runtime = app.household().runtime
+    exchange.after_hang_up = runtime.ledger.wake_waiters
     app.watcher.watch(exchange)
     made = embed(
-        app.household().runtime,
+        runtime,
         ask.model or place.model,
         ask.inputs,
         dimensions=ask.dimensions,
