@@ -6,13 +6,13 @@ scripted clock and a simulator's address. Nothing else in the code reads the env
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from freellm_cli.core.clock import Clock
+from freellm_cli.core.dice import Dice
 from freellm_cli.core.redaction import Redactor
-from freellm_cli.services.system_clock import SystemClock
+from freellm_cli.services.system_clock import SystemClock, SystemDice
 from freellm_cli.storage.paths import Paths, find_paths
 
 if TYPE_CHECKING:
@@ -45,14 +45,14 @@ class Runtime:
         state_dir: str | None = None,
         overrides: Mapping[str, object] | None = None,
         clock: Clock | None = None,
-        rng: random.Random | None = None,
+        rng: Dice | None = None,
         transport: Transport | None = None,
         notice: Callable[[str], None] = lambda text: None,
     ) -> None:
         self.env = env
         self.paths: Paths = find_paths(env, config_dir=config_dir, state_dir=state_dir)
         self.clock: Clock = clock or SystemClock()
-        self.rng = rng or random.Random()
+        self.rng: Dice = rng or SystemDice()
         self.notice = notice
         self._overrides = dict(overrides or {})
         self._transport = transport

@@ -18,11 +18,11 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from random import Random
 from typing import NamedTuple, TypeVar
 from weakref import WeakSet
 
 from freellm_cli.core.clock import Clock
+from freellm_cli.core.dice import Dice
 from freellm_cli.core.errors import StoreError
 from freellm_cli.storage.sqlite_log import close_connection, keep_log_at_exit
 
@@ -68,7 +68,7 @@ class Database:
         schema: Schema,
         *,
         clock: Clock,
-        rng: Random,
+        rng: Dice,
         notice: Callable[[str], None] = lambda text: None,
         busy_s: float = 15.0,
     ) -> None:

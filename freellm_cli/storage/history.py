@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from freellm_cli.core.dice import Dice
 from freellm_cli.storage.database import Database
 from freellm_cli.storage.history_schema import HISTORY
 
@@ -86,7 +86,7 @@ class History:
     was written by a newer version; then it is left as it is."""
 
     def __init__(
-        self, path: str, *, clock: Clock, rng: Random, notice: Callable[[str], None]
+        self, path: str, *, clock: Clock, rng: Dice, notice: Callable[[str], None]
     ) -> None:
         self.path = path
         self._clock = clock

@@ -12,11 +12,11 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from itertools import count
-from random import Random
 from typing import TYPE_CHECKING
 
 from freellm_cli.core.clock import Clock
 from freellm_cli.core.counters import Moment
+from freellm_cli.core.dice import Dice
 from freellm_cli.core.rotation import Candidate
 from freellm_cli.storage import ledger_leases, ledger_rests
 from freellm_cli.storage.ledger_look import Holder, Look, Request
@@ -68,7 +68,7 @@ class Ledger(LedgerRecords):
         path: str,
         *,
         clock: Clock,
-        rng: Random,
+        rng: Dice,
         notice: Callable[[str], None] = lambda text: None,
         boot: str | None = None,
         pause: Pause | None = None,

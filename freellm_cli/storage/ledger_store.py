@@ -6,11 +6,11 @@ import sqlite3
 from binascii import crc32
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from random import Random
 from typing import TypeVar
 
 from freellm_cli.core.clock import Clock
 from freellm_cli.core.counters import Moment
+from freellm_cli.core.dice import Dice
 from freellm_cli.core.limits import Limit
 from freellm_cli.core.rotation import Candidate, Lineup
 from freellm_cli.storage.database import Database
@@ -31,7 +31,7 @@ class LedgerStore:
         path: str,
         *,
         clock: Clock,
-        rng: Random,
+        rng: Dice,
         notice: Callable[[str], None],
         boot: str | None,
     ) -> None:
