@@ -1,6 +1,5 @@
 """What `freellm chat` was asked for, whoever parsed it."""
 
-
 from typing import NamedTuple
 
 

@@ -94,5 +94,7 @@ def _joined(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     joined = dict(known)
     for name, value in new.items():
         before = joined.get(name)
-        joined[name] = before + value if isinstance(before, list) and isinstance(value, list) else value
+        joined[name] = (
+            before + value if isinstance(before, list) and isinstance(value, list) else value
+        )
     return joined

@@ -16,7 +16,6 @@ Message dicts, after `normalise_messages`:
     tool: "tool_call_id": str, "content": str | list[part], "name"?: str
 """
 
-
 from typing import Any, NamedTuple
 
 Message = dict[str, Any]

@@ -1,6 +1,5 @@
 """A credential: an API key, a login, or the right to ask a host that wants neither."""
 
-
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 

@@ -4,7 +4,6 @@ Days follow the wall clock of their zone: 23, 24 or 25 hours long, and some begi
 midnight was skipped (America/Havana, Asia/Beirut).
 """
 
-
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import NamedTuple
 

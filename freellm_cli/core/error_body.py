@@ -5,7 +5,6 @@ problems or in lists of pydantic complaints; relays cut them off in the middle. 
 the same `ErrorBody`. Nothing here raises, whatever the bytes.
 """
 
-
 import json
 import re
 from collections.abc import Iterable

@@ -1,6 +1,5 @@
 """HTTP messages as values. Nothing here opens a socket; headers never print a credential."""
 
-
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 

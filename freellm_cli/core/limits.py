@@ -1,6 +1,5 @@
 """What a limit is. Windows, meters and the strictest of several."""
 
-
 from collections.abc import Iterable
 from typing import NamedTuple
 

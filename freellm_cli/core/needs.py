@@ -1,6 +1,5 @@
 """What a request demands of the model that answers it."""
 
-
 from typing import NamedTuple
 
 from freellm_cli.core.catalog import ModelSpec

@@ -5,7 +5,6 @@ fault or a 5xx when nothing else is left, with a jittered back-off, or at once w
 the provider named as unknown.
 """
 
-
 from typing import NamedTuple
 
 from freellm_cli.core.verdicts import Verdict, fields_to_drop

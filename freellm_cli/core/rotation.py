@@ -6,7 +6,6 @@ shortest measured time to the first token; then, and for "balanced", the most he
 the least recently used.
 """
 
-
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import inf
 from typing import NamedTuple

@@ -4,7 +4,6 @@ A route is pure data made from the catalog, the aliases and the set of providers
 credential. Which credential of a model goes first is decided later, with the ledger's numbers.
 """
 
-
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 

@@ -1,6 +1,5 @@
 """Limits that the user states in `[[providers.NAME.limits]]`."""
 
-
 from fnmatch import fnmatchcase
 from typing import Any, NamedTuple
 

@@ -5,7 +5,6 @@ stands for a provider's or an alias's name. Kinds are the keys of `core.settings
 "allowed" is the tuple of words of a choice, or the smallest and largest number.
 """
 
-
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 

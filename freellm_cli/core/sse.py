@@ -8,7 +8,6 @@ field name is handed on as a `bare` event instead of being ignored, because that
 report failures.
 """
 
-
 from typing import Any, NamedTuple
 
 DONE = b"data: [DONE]\n\n"
@@ -70,6 +69,7 @@ class SseDecoder:
         if chunk.startswith(b"data: ") and chunk.endswith(b"\n\n") and self._is_fresh():
             plain = _plain_events(chunk)
             if plain is not None:
+                self._first = False
                 return plain
         if self._skip_lf and chunk:
             self._skip_lf = False
@@ -97,9 +97,8 @@ class SseDecoder:
         return events
 
     def _is_fresh(self) -> bool:
-        """Whether the next byte begins an event, and is not the first of all."""
-        busy = self._tail or self._data or self._bare or self._name or self._skip_lf or self._first
-        return not busy
+        """Whether the next byte begins an event."""
+        return not (self._tail or self._data or self._bare or self._name or self._skip_lf)
 
     def close(self) -> list[SseEvent]:
         """The events still held at the end of the body, whether or not their blank line came."""

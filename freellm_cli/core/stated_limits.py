@@ -1,6 +1,5 @@
 """What a refusal says of limits: which window is spent, the amounts it names, who the pot belongs to."""
 
-
 import re
 from collections.abc import Mapping
 from functools import lru_cache

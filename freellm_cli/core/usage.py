@@ -1,6 +1,5 @@
 """Token counts as the OpenAI dialect and its relatives write them."""
 
-
 from typing import Any
 
 from freellm_cli.core.chat import Usage

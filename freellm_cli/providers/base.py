@@ -6,7 +6,6 @@
 One reader serves streamed and whole answers: a whole body is fed in one piece.
 """
 
-
 from typing import NamedTuple, Protocol
 
 from freellm_cli.core.catalog import ModelSpec, ProviderSpec

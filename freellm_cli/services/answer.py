@@ -1,6 +1,5 @@
 """An answer on its way to a caller: its deltas, who gives it, and the settling of its lease."""
 
-
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 

@@ -1,6 +1,5 @@
 """One attempt at one target: send, read until something is known good, or say what went wrong."""
 
-
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 

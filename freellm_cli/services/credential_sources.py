@@ -21,7 +21,9 @@ def all_credentials(runtime: Runtime) -> tuple[Credential, ...]:
     logins = _logins(runtime)
     # The variable of an iFlow login's key is that of a plain key, too: it is one credential, not two.
     taken = {(item.provider, item.secret) for item in logins}
-    keys = [it for it in _from_environment(runtime, stored) if (it.provider, it.secret) not in taken]
+    keys = [
+        it for it in _from_environment(runtime, stored) if (it.provider, it.secret) not in taken
+    ]
     found = [*stored, *keys, *logins]
     known = {item.provider for item in found}
     for name in settings.providers:

@@ -1,6 +1,5 @@
 """What the ledger takes and gives. All times that leave it are wall times."""
 
-
 from typing import NamedTuple
 
 from freellm_cli.core.rotation import Candidate

@@ -7,7 +7,6 @@ XDG variables that hold an absolute path
 Windows asks the system for its known folders, so there platformdirs itself is asked.
 """
 
-
 import os
 import posixpath
 import sys

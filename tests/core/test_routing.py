@@ -26,7 +26,9 @@ def test_a_model_id_stands_for_itself_alone() -> None:
 
 
 def test_an_alias_is_a_chain_in_its_order() -> None:
-    aliases = {"smart": ["gemini/gemini-2.5-flash", "openrouter/meta-llama/llama-3.3-70b-instruct:free"]}
+    aliases = {
+        "smart": ["gemini/gemini-2.5-flash", "openrouter/meta-llama/llama-3.3-70b-instruct:free"]
+    }
     route = resolve("smart", book("gemini", "openrouter", aliases=aliases))
     assert [len(step.models) for step in route.steps] == [1, 1]
     assert ids(route) == aliases["smart"]
@@ -42,7 +44,9 @@ def test_an_alias_skips_what_has_no_key_and_says_so() -> None:
 
 def test_an_alias_may_name_an_alias() -> None:
     aliases = {"gpt-4o-mini": ["smart"], "smart": ["gemini/gemini-2.5-flash"]}
-    assert ids(resolve("gpt-4o-mini", book("gemini", aliases=aliases))) == ["gemini/gemini-2.5-flash"]
+    assert ids(resolve("gpt-4o-mini", book("gemini", aliases=aliases))) == [
+        "gemini/gemini-2.5-flash"
+    ]
 
 
 def test_the_star_alias_catches_every_other_unknown_name() -> None:
