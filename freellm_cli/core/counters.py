@@ -81,7 +81,8 @@ class Counter:
     `requests`, `tokens`: what counts now; `open_requests`, `open_tokens`: what unsettled leases hold.
     `starts`, `ends`: sliding: the oldest use, unused; calendar: the period, wall time; first use: the
     earliest moment the window can have begun, the latest it can end, steady time. `carried_*`: counts in
-    the next period too. `past_*`: the period before, should the clock be set back.
+    the next period too. `past_*`: calendar: the period before, should the clock be set back; first use:
+    when the last window was taken to be over, and 1 once the end of this one is certain.
 
     After `refresh`: `resets_at` is when the period ends (steady; None if it has no end yet), `shut_until`
     is when the next request may go at the earliest, whatever the amounts.
@@ -184,12 +185,19 @@ class Counter:
         self.changed = True
 
     def _refresh_first_use(self, now: float) -> None:
+        """A window is over when it is over in every case. Leases that were open then may have begun the
+        next one at any moment since it could have been over (`early_end`)."""
         if self.ends is not None and now >= self.ends:
-            self.starts = self.early_end if self.carried_requests else None
+            spanned = self.carried_requests or self.open_requests
+            self.starts = self.early_end if spanned else None
             self.ends = self.carried_ends if self.carried_requests else None
             self.requests, self.tokens = self.carried_requests, self.carried_tokens
             self.carried_requests = self.carried_tokens = 0
             self.carried_ends = None
+            self.past_starts, self.past_requests = now, 0
+            self.changed = True
+        if self.starts is not None and self.ends is None and not self.open_requests:
+            self.ends = now + self.span
             self.changed = True
         self.resets_at = self.ends
         self.shut_until = 0.0
@@ -221,8 +229,9 @@ class Counter:
         """A lease has been written."""
         self.open_requests += 1
         self.open_tokens += tokens
-        if self.window.kind == "first_use" and self.starts is None:
-            self.starts = now
+        if self.window.kind == "first_use":
+            self.starts = now if self.starts is None else self.starts
+            self.ends = self.ends if self.past_requests else None
             self.changed = True
 
     def close(self, tokens: int) -> None:
@@ -277,20 +286,22 @@ class Counter:
         return Slice(number, use.answered, use.requests, use.tokens)
 
     def _count_first_use(self, use: Use) -> None:
+        """Which window the provider counted a request in is certain only for one that was opened and
+        answered inside it; others count wherever they may have fallen. The end is certain once a request
+        that was opened in the window is answered: it was open by then."""
+        if self.starts is not None and use.answered < self.starts:
+            return  # its window is over
         ends = use.answered + self.span
-        if self.starts is None:
-            self.starts, self.ends = use.opened, ends
-        elif use.answered < self.starts:
-            return  # it was answered in a window that is over
-        elif use.answered < self.early_end:
-            self.starts = min(self.starts, use.opened)
-            self.ends = ends if self.ends is None else min(self.ends, ends)
-        else:
+        self.starts = use.opened if self.starts is None else self.starts
+        if self.past_starts is None or use.opened >= self.past_starts:
+            self.ends = min(ends, self.ends or ends) if self.past_requests else ends
+            self.past_requests = 1
+        elif not self.past_requests and not self.open_requests:
+            self.ends = max(ends, self.ends or ends)
+        if use.answered >= self.early_end:
             self.carried_requests += use.requests
             self.carried_tokens += use.tokens
-            known = self.carried_ends
-            self.carried_ends = ends if known is None else min(known, ends)
-            self.ends = ends if self.ends is None else self.ends
+            self.carried_ends = max(ends, self.carried_ends or ends)
         self.requests += use.requests
         self.tokens += use.tokens
 

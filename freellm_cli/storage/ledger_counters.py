@@ -17,6 +17,11 @@ _OPEN = """
 UPDATE counter
 SET open_requests = open_requests + 1, open_tokens = open_tokens + ?, touched = ?
 """
+_BEGIN_FIRST_USE = """
+UPDATE counter
+SET starts = ifnull(starts, ?), ends = iif(past_requests, ends, NULL)
+WHERE id = ?
+"""
 _COUNT_SLICE = """
 INSERT INTO slice VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (counter, number) DO UPDATE SET
@@ -121,10 +126,7 @@ def open_in(
         else:
             identities.append(_begin(connection, counter, tokens, moment))
         if counter.window.kind == "first_use":
-            connection.execute(
-                "UPDATE counter SET starts = ifnull(starts, ?) WHERE id = ?",
-                (moment.steady, identities[-1]),
-            )
+            connection.execute(_BEGIN_FIRST_USE, (moment.steady, identities[-1]))
     if known:
         wanted = ", ".join("?" * len(known))
         connection.execute(f"{_OPEN} WHERE id IN ({wanted})", (tokens, moment.steady, *known))

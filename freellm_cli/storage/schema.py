@@ -39,8 +39,8 @@ CREATE TABLE counter (
     carried_requests INTEGER NOT NULL, -- requests that count in the next period too
     carried_tokens INTEGER NOT NULL, -- their tokens
     carried_ends REAL,             -- latest end of the next period (steady)
-    past_starts REAL,              -- start of the period before (wall)
-    past_requests INTEGER NOT NULL, -- what was counted in it
+    past_starts REAL,              -- start of the period before (wall), or end of the last window (steady)
+    past_requests INTEGER NOT NULL, -- what was counted in it, or 1 when the end is certain
     past_tokens INTEGER NOT NULL,  -- and its tokens
     touched REAL NOT NULL,         -- steady time of the last change, for tidying
     UNIQUE (meter, window)

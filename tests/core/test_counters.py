@@ -204,17 +204,50 @@ def test_nothing_goes_while_nobody_knows_which_window_it_would_fall_in() -> None
     assert (counter.shut_until, counter.requests, counter.resets_at) == (0.0, 0, None)
 
 
+def begun(counter: Counter, at: float, answered: float) -> None:
+    """A request that is opened then and answered then."""
+    counter.open(0, at)
+    counter.close(0)
+    counter.count(Use(at, answered, 1, 9), Moment(answered, answered))
+
+
+def refreshed(counter: Counter, now: float) -> Counter:
+    counter.refresh(Moment(now, now))
+    return counter
+
+
 def test_a_request_that_spans_the_end_counts_in_the_next_window_too() -> None:
     counter = fresh(FIRST_USE, Moment(0.0, 0.0))
-    counter.open(0, 100.0)
-    counter.close(0)
-    counter.count(Use(100.0, 101.0, 1, 0), Moment(101.0, 101.0))
-    end = Moment(3700.5, 3700.5)
-    counter.refresh(end)
-    counter.count(Use(3690.0, 3700.5, 1, 9), end)
-    counter.refresh(Moment(3702.0, 3702.0))
+    begun(counter, 100.0, 101.0)
+    begun(counter, 3690.0, 3700.5)
+    refreshed(counter, 3702.0)
     assert (counter.requests, counter.tokens) == (1, 9)
     assert counter.resets_at == 3700.5 + 3600.0 + guard_s(3600.0)
+
+
+def test_a_request_that_spans_the_end_does_not_decide_when_the_next_window_ends() -> None:
+    """The provider may have counted it in the old window; then the next request begins the new one."""
+    counter = fresh(FIRST_USE, Moment(0.0, 0.0))
+    begun(counter, 100.0, 101.0)
+    begun(counter, 3690.0, 3700.5)
+    refreshed(counter, 3702.0)
+    begun(counter, 5000.0, 5001.0)
+    refreshed(counter, 3700.5 + 3600.0 + 10.0)
+    assert counter.requests == 2
+    assert counter.shut_until == counter.resets_at == 5001.0 + 3600.0 + guard_s(3600.0)
+
+
+def test_a_request_that_is_open_over_the_end_may_have_begun_the_next_window() -> None:
+    counter = fresh(FIRST_USE, Moment(0.0, 0.0))
+    begun(counter, 100.0, 101.0)
+    counter.open(0, 3690.0)
+    refreshed(counter, 3705.0)
+    counter.open(0, 3705.0)
+    counter.close(0)
+    counter.count(Use(3690.0, 3704.0, 1, 0), Moment(3710.0, 3710.0))
+    assert (counter.requests, counter.open_requests) == (1, 1)
+    assert refreshed(counter, 7299.0).shut_until == 0.0
+    assert refreshed(counter, 7301.0).shut_until == inf  # not before the open one is answered
 
 
 def test_a_first_lease_that_was_never_sent_begins_nothing() -> None:
