@@ -105,8 +105,7 @@ class OpenAIReader:
         assert self._sse is not None
         out: list[Delta] = []
         try:
-            for event in self._sse.feed(chunk):
-                self._event(event, out)
+            self._events(self._sse.feed(chunk), out)
         except AnswerFault as fault:
             self._later(fault, out)
         except SseOverflow as error:
@@ -170,16 +169,31 @@ class OpenAIReader:
 
     # Events of a stream.
 
+    def _events(self, events: list[SseEvent], out: list[Delta]) -> None:
+        """Events that came together; the texts of those of one make become one delta."""
+        texts: list[str] = []
+        for event in events:
+            data, name, _ = event
+            if self._template is not None and not name and not self.done:
+                text = self._template.text_of(data)
+                if text is not None:
+                    texts.append(text)
+                    continue
+            if texts:
+                self._say(texts, out)
+            self._event(event, out)
+        if texts:
+            self._say(texts, out)
+
+    def _say(self, texts: list[str], out: list[Delta]) -> None:
+        self._last_counted = False
+        out.append(Delta("".join(texts)))
+        texts.clear()
+
     def _event(self, event: SseEvent, out: list[Delta]) -> None:
         if self.done:
             return
         data = event.data.strip()
-        if self._template is not None and not event.name:
-            text = self._template.text_of(data)
-            if text is not None:
-                self._last_counted = False
-                out.append(Delta(text))
-                return
         if data == b"[DONE]":
             self._end(out)
             return

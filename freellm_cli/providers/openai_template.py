@@ -26,10 +26,12 @@ class Template:
         escapes in it."""
         if not (data.startswith(self._before) and data.endswith(self._after)):
             return None
-        text = data[len(self._before) : len(data) - len(self._after)]
-        if len(data) <= self._least or b'"' in text or b"\\" in text or min(text) < 32:
+        if len(data) <= self._least:
             return None
-        return text.decode("utf-8", "replace")
+        text = data[len(self._before) : len(data) - len(self._after)].decode("utf-8", "replace")
+        if '"' in text or "\\" in text or not text.isprintable():
+            return None
+        return text
 
 
 def template_of(data: bytes, text: str) -> Template | None:

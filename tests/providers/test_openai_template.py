@@ -68,7 +68,8 @@ def test_a_make_is_learned_only_where_the_text_stands_once() -> None:
 
 def test_an_error_behind_events_of_one_make_is_seen() -> None:
     reader = OpenAIReader(new_id=lambda: "call_1")
-    assert len(reader.feed(event("one") + event("two"))) == 2
+    said = reader.feed(event("one") + event("two") + event("three"))
+    assert [delta.text for delta in said] == ["one", "twothree"]
     with pytest.raises(AnswerFault) as caught:
         reader.feed(b'data: {"error":{"message":"no"}}\n\n')
     assert caught.value.fault == "error"
