@@ -168,7 +168,10 @@ class Bare(BaseHTTPRequestHandler):
             connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.local.connection = connection
         connection.request(
-            "POST", self.path, body, {"Content-Type": "application/json", "Authorization": "Bearer k"}
+            "POST",
+            self.path,
+            body,
+            {"Content-Type": "application/json", "Authorization": "Bearer k"},
         )
         answer = connection.getresponse()
         head = f"HTTP/1.1 {answer.status} OK\r\nContent-Type: {answer.headers['Content-Type']}\r\n"
@@ -305,7 +308,9 @@ def measure_rates(seconds: float, report: Report) -> None:
                 bare_added = (theirs.at(0.5) - direct.at(0.5)) * 1000
                 report("median added at 1", f"{added:.2f} ms (bare {bare_added:.2f})", added <= 1.0)
             if connections == 32:
-                report("p99 to p50 at 32", f"{p99:.1f} / {p50:.1f} ms: {p99 / p50:.1f}", p99 <= 5 * p50)
+                report(
+                    "p99 to p50 at 32", f"{p99:.1f} / {p50:.1f} ms: {p99 / p50:.1f}", p99 <= 5 * p50
+                )
             if connections == 128:
                 report(
                     "p50, p99 at 128",
@@ -345,7 +350,11 @@ def measure_streams(seconds: float, report: Report) -> None:
                 report(f"cpu a chunk at {connections}", f"{spent * 1000:.3f} ms", spent <= 0.000_15)
             sampler = Sampler(ours)
             run_load(ours.port, 128, max(3.0, seconds), stream=True)
-            report("memory", f"{idle:.0f} MB after a start, {sampler.stop():.0f} MB at 128 streams", None)
+            report(
+                "memory",
+                f"{idle:.0f} MB after a start, {sampler.stop():.0f} MB at 128 streams",
+                None,
+            )
 
 
 class Sampler:

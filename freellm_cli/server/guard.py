@@ -47,7 +47,7 @@ class Guard:
         if given is None:  # HTTP/1.0: no browser speaks it
             return
         name = host_name(given)
-        if name in self._hosts or (self._any_address and _is_address(name)):
+        if name in self._hosts or (self._any_address and _is_nobodys(name)):
             return
         raise HttpRefusal(
             "this server does not go by the name that the request's Host header gives",
@@ -120,9 +120,12 @@ def is_loopback(host: str) -> bool:
     return host.lower() in _LOOPBACK_NAMES or host.startswith("127.")
 
 
-def _is_address(name: str) -> bool:
-    """An address in figures cannot have been rebound."""
-    if name.startswith("["):
+def _is_nobodys(name: str) -> bool:
+    """Addresses in figures and names that nobody can register in the public DNS cannot have been rebound
+    (RFC 6761, RFC 6762, RFC 8375; Docker's `host.docker.internal`)."""
+    if name.startswith("[") or name.endswith((".internal", ".local", ".home.arpa")):
         return True
     parts = name.split(".")
+    if len(parts) == 1:
+        return bool(name)
     return len(parts) == 4 and all(part.isdigit() and len(part) < 4 for part in parts)

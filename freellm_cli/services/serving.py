@@ -14,6 +14,7 @@ from freellm_cli.storage.paths import config_file, credentials_file, oauth_folde
 from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
+    from freellm_cli.services.oauth_background import BackgroundRefresh
     from freellm_cli.services.runtime import Runtime
 
 __all__ = ["Cancel", "Household", "LiveHousehold"]
@@ -43,6 +44,7 @@ class LiveHousehold:
         self._marks = _marks(runtime)
         self._first = runtime
         self._now: Household | None = None
+        self._refresh: BackgroundRefresh | None = None
 
     def now(self) -> Household:
         """Raises ConfigError or StoreError if the very first reading fails."""
@@ -53,6 +55,7 @@ class LiveHousehold:
             if self._now is None:
                 self._now = _furnished(self._first)
                 self._looked_at = self._monotonic()
+                self._keep_logins_fresh(self._first)
             elif self._monotonic() - self._looked_at >= LOOK_EVERY_S:
                 self._looked_at = self._monotonic()
                 self._look(self._now)
@@ -65,10 +68,23 @@ class LiveHousehold:
         self._marks = marks
         try:
             self._now = _furnished(known.runtime.renewed())
+            self._keep_logins_fresh(self._now.runtime)
         except FreellmError as error:
             self._notice(f"the changed settings are not used: {error.message}")
 
+    def _keep_logins_fresh(self, runtime: Runtime) -> None:
+        if self._refresh is not None:
+            self._refresh.stop(0.0)
+            self._refresh = None
+        if any(item.kind == "oauth" for item in runtime.credentials()):
+            from freellm_cli.services.oauth_background import BackgroundRefresh
+
+            self._refresh = BackgroundRefresh(runtime)
+            self._refresh.start()
+
     def close(self) -> None:
+        if self._refresh is not None:
+            self._refresh.stop()
         (self._now.runtime if self._now else self._first).close()
 
 
@@ -80,15 +96,11 @@ def _furnished(runtime: Runtime) -> Household:
     return Household(runtime, ChatService(runtime))
 
 
-def _marks(runtime: Runtime) -> tuple[tuple[int, int, int], ...]:
+def _marks(runtime: Runtime) -> tuple[object, ...]:
     paths = runtime.paths
-    files = (
-        config_file(paths),
-        credentials_file(paths),
-        oauth_folder(paths),
-        os.path.join(paths.cache, "models"),
-    )
-    return tuple(map(_mark, files))
+    lists = os.path.join(paths.cache, "models")
+    files = (config_file(paths), credentials_file(paths), lists)
+    return (*map(_mark, files), _logins_in(oauth_folder(paths)))
 
 
 def _mark(path: str) -> tuple[int, int, int]:
@@ -97,3 +109,11 @@ def _mark(path: str) -> tuple[int, int, int]:
     except OSError:
         return (0, 0, 0)
     return (status.st_mtime_ns, status.st_size, status.st_ino)
+
+
+def _logins_in(folder: str) -> tuple[str, ...]:
+    """Which there are; their tokens are read when they are needed."""
+    try:
+        return tuple(sorted(name for name in os.listdir(folder) if name.endswith(".json")))
+    except OSError:
+        return ()

@@ -36,7 +36,14 @@ def test_loopbacks_own_names_are_known(house: Served, host: str) -> None:
 
 def test_a_server_for_the_network_goes_by_addresses_and_the_names_it_was_given() -> None:
     guard = Guard(host="0.0.0.0", token=Secret("k"), origins=(), hosts=("box.lan",))
-    for host in ("192.168.1.5:8000", "[fe80::1]:8000", "box.lan", "localhost"):
+    for host in (
+        "192.168.1.5:8000",
+        "[fe80::1]:8000",
+        "box.lan",
+        "localhost",
+        "host.docker.internal:8000",
+        "my-pc",
+    ):
         guard.check_host({"host": host})
     with pytest.raises(Exception, match="Host"):
         guard.check_host({"host": "evil.example"})
