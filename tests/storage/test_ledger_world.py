@@ -12,7 +12,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from freellm_cli.core.limits import REQUESTS, TOKENS, Limit, Window
@@ -111,7 +111,7 @@ def test_every_day_of_a_week_over_a_clock_change_is_used_whole(tmp_path: Path, a
     first = datetime.fromisoformat(around) - timedelta(days=3)
     start = pacific(first.isoformat())
     town = Town(tmp_path, start + 60, processes=2)
-    town.work(pool(2, per_minute(10), per_day(15)))
+    town.work(pool(2, per_minute(10), per_day(15)), QUICK._replace(patience_s=HOUR))
     town.world.run(start + 7 * 24 * HOUR + 2 * HOUR)
     assert town.upstream.refused == 0
     zone = ZoneInfo(PACIFIC)
@@ -172,9 +172,16 @@ def agreed(keys: list[list[Limit]]) -> list[list[Limit]]:
 
 
 @settings(
-    max_examples=40,
+    max_examples=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
+)
+@example(
+    keys=[[per_minute(1)], [first_use(5, 30.0)], [tokens_per_minute(2000)]],
+    processes=4,
+    slowness=5.0,
+    seed=0,
+    leaps=[],
 )
 @given(
     keys=st.lists(st.lists(LIMITS, min_size=1, max_size=4), min_size=1, max_size=3),
