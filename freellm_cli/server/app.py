@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from freellm_cli.core.errors import CallerGone, FreellmError
 from freellm_cli.core.faces.errors import HttpRefusal
@@ -23,6 +24,9 @@ from freellm_cli.server.watcher import Watcher
 from freellm_cli.services.runtime import Runtime
 from freellm_cli.services.serve_profile import ServeProfile, profile_of
 from freellm_cli.services.serving import Household, LiveHousehold
+
+if TYPE_CHECKING:
+    from freellm_cli.server.handlers import Handler
 
 # How long a worker stays with a client after an answer, before the client waits at the door.
 LINGER_S = 0.05
@@ -73,6 +77,8 @@ class App:
         )
         self._crew = Crew(options.threads, options.queue)
         self._profiles: tuple[Household | None, ServeProfile] = (None, ServeProfile())
+        self.handlers: dict[str, Handler] = {}
+        """Handlers of this server alone, in place of the usual ones."""
         self.watcher = Watcher(self._monotonic)
         self.metrics = Metrics()
         self._serving: set[Connection] = set()
@@ -207,7 +213,9 @@ class App:
         except HttpRefusal as refusal:
             self._refuse(connection, request_id, refusal)
             return False
-        exchange = Exchange(connection, head, request_id, self._monotonic())
+        exchange = Exchange(
+            connection, head, request_id, self._monotonic(), self._options.sign_of_life
+        )
         exchange.entry = Entry(head.method, head.path, request_id)
         if self.is_draining:
             exchange.keeps_alive = False
@@ -310,7 +318,8 @@ class App:
         from freellm_cli.server.handlers import HANDLERS
 
         assert place is not None
-        HANDLERS[route.handler](self, exchange, place)
+        handler = self.handlers.get(route.handler) or HANDLERS[route.handler]
+        handler(self, exchange, place)
 
     def _answer_options(self, exchange: Exchange, place: router.Place | None) -> None:
         headers = exchange.head.headers

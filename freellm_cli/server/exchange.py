@@ -21,7 +21,6 @@ from freellm_cli.services.serving import Cancel
 if TYPE_CHECKING:
     from freellm_cli.server.access_log import Entry
 
-SIGN_OF_LIFE_S = 10.0
 _STREAM_FIELDS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
 
 
@@ -29,7 +28,12 @@ class Exchange:
     """Made by a worker for each request. The watcher may call `look`, `stay_alive` and `hang_up`."""
 
     def __init__(
-        self, connection: Connection, head: RequestHead, request_id: str, began: float
+        self,
+        connection: Connection,
+        head: RequestHead,
+        request_id: str,
+        began: float,
+        sign_of_life_s: float = 10.0,
     ) -> None:
         self.connection = connection
         self.head = head
@@ -53,7 +57,9 @@ class Exchange:
         self._begun = False
         self._ended = False
         self._is_chunked = False
+        self._sign_of_life_s = sign_of_life_s
         self._last_write = began
+        """-1 for just now: a worker does not look at the clock for each piece, the watcher does."""
         self._pending = b""
 
     # Whole answers
@@ -194,7 +200,8 @@ class Exchange:
             return
         if self._last_write < 0:
             self._last_write = now
-        if now - self._last_write < SIGN_OF_LIFE_S or not self._lock.acquire(blocking=False):
+        silent_s = now - self._last_write
+        if silent_s < self._sign_of_life_s or not self._lock.acquire(blocking=False):
             return
         try:
             if self._ended or self._pending or self.cancel.cancelled:

@@ -25,12 +25,15 @@ class Options(NamedTuple):
     threads: int = 256
     queue: int = 512
     drain: float = 30.0
+    sign_of_life: float = 10.0
+    """Seconds of silence after which a stream is given a frame that says nothing."""
 
 
 def options_from(settings: Settings) -> Options:
     """Raises ConfigError for an open door without a key."""
     serve = settings.serve
-    return checked(Options(**{name: getattr(serve, name) for name in Options._fields}))
+    given = {name: getattr(serve, name) for name in Options._fields if hasattr(serve, name)}
+    return checked(Options(**given))
 
 
 def checked(options: Options) -> Options:

@@ -1,0 +1,124 @@
+"""Long silences, what is written to the log, and faults of our own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from freellm_cli.server.access_log import AccessLog, Entry
+from tests.server.test_http import read_all
+from tests.support.serving import HELLO, Served, asking, served
+from tests.support.upstream import simulator
+
+
+def test_a_silent_stream_is_kept_alive_and_then_answered(tmp_path: Path) -> None:
+    with simulator() as sim, served(sim, tmp_path, sign_of_life=0.1) as house:
+        sim.fail("delay", delay_s=0.6)
+        reply = house.ask(body={**HELLO, "stream": True})
+        assert reply.status == 200
+        assert reply.body.startswith(b": keep-alive\n\n")
+        assert 2 <= reply.body.count(b": keep-alive\n\n") <= 7
+        assert reply.events[-1] == "[DONE]"
+        assert reply.events[0]["choices"][0]["delta"]["role"] == "assistant"
+        assert reply.events[0]["model"] == HELLO["model"]
+
+
+def test_after_a_sign_of_life_an_error_comes_in_the_stream(tmp_path: Path) -> None:
+    settings = {"timeouts.first_token": 0.4, "timeouts.total": 0.5}
+    with simulator() as sim, served(sim, tmp_path, settings=settings, sign_of_life=0.1) as house:
+        sim.fail("stall_before_headers", times=None)
+        reply = house.ask(body={**HELLO, "stream": True})
+        assert reply.status == 200
+        assert reply.events[-2]["error"]["code"] == "upstream_timeout"
+        assert reply.events[-1] == "[DONE]"
+
+
+def test_a_whole_answer_gets_no_sign_of_life(tmp_path: Path) -> None:
+    with simulator() as sim, served(sim, tmp_path, sign_of_life=0.05) as house:
+        sim.fail("delay", delay_s=0.3)
+        assert house.ask(body=HELLO).json["object"] == "chat.completion"
+
+
+def test_a_silence_in_the_middle_is_filled_too(tmp_path: Path) -> None:
+    with simulator() as sim, served(sim, tmp_path, sign_of_life=0.1) as house:
+        sim.fail("stall_midstream")
+        with asking(house.port, stream=True) as sock:
+            assert sim.wait_for(lambda counts: counts.stalled == 1)
+            data = b""
+            sock.settimeout(5)
+            while b"keep-alive" not in data:
+                data += sock.recv(65536)
+            sim.release()
+            data += read_all(sock, 1.0).data
+    assert b"data: " in data.partition(b": keep-alive")[0]
+
+
+@pytest.mark.parametrize("written", [False, True])
+def test_words_are_logged_only_when_that_was_asked_for(tmp_path: Path, written: bool) -> None:
+    settings = {"serve.log_content": written}
+    with simulator() as sim, served(sim, tmp_path, settings=settings) as house:
+        house.ask(body=HELLO)
+        house.ask(body={**HELLO, "stream": True})
+        assert house.wait_for(lambda: "".join(house.log).count("chat/completions") == 2)
+        log = "".join(house.log)
+    assert ("Hello there" in log) is written
+    assert ("This is model-one" in log) is written
+
+
+def test_a_line_of_the_log_can_be_json_and_cannot_drive_a_terminal() -> None:
+    lines: list[str] = []
+    entry = Entry("POST", "/v1/\x1b[31mred", "req_1")
+    entry.status, entry.asked, entry.answered = 200, "a\x07b", "acme/m"
+    for as_json in (False, True):
+        log = AccessLog(lines.append, as_json=as_json)
+        log.start()
+        log.add(entry)
+        log.stop()
+    assert "\x1b" not in lines[0]
+    assert "\x07" not in lines[0]
+    assert json.loads(lines[1])["asked"] == "a\x07b"
+
+
+def test_a_fault_of_ours_is_a_500_in_the_clients_dialect_and_the_next_request_is_served(
+    tmp_path: Path,
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("key-acme-1-throw-away-0123456789")
+
+    with simulator() as sim, served(sim, tmp_path) as house:
+        house.app.handlers["healthz"] = broken
+        reply = house.ask("/healthz")
+        house.app.handlers.clear()
+        assert reply.status == 500
+        assert reply.json["error"]["type"] == "server_error"
+        assert "throw-away" not in reply.body.decode()
+        assert house.ask("/healthz").status == 200
+        assert isinstance(house.crashes.pop(), ZeroDivisionError)
+
+
+def test_thinking_is_dropped_and_switched_off_where_the_server_says_so(tmp_path: Path) -> None:
+    settings = {"serve.think": "off"}
+    with (
+        simulator() as sim,
+        served(sim, tmp_path, providers={"nvidia_nim": 1}, settings=settings) as house,
+    ):
+        sim.reply("Words.", reasoning="Thoughts.", times=None)
+        body = {
+            **HELLO,
+            "model": "nvidia_nim/deepseek-ai/deepseek-v3.1",
+            "reasoning_effort": "high",
+        }
+        message = house.ask(body=body).json["choices"][0]["message"]
+        assert message["content"] == "Words."
+        assert "reasoning_content" not in message
+
+
+def test_a_conversation_stays_with_its_credential(house: Served) -> None:
+    turns = [*HELLO["messages"], {"role": "assistant", "content": "Fine."}, HELLO["messages"][0]]
+    asked = {"model": "acme/model-one", "messages": turns}
+    first = house.ask(body=asked).headers["x-freellm-credential"]
+    for _ in range(4):
+        house.ask(body=HELLO)
+        assert house.ask(body=asked).headers["x-freellm-credential"] == first
