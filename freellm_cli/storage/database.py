@@ -102,19 +102,24 @@ class Database:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """Makes one transaction of all writes of this thread inside the `with` block."""
+        """Makes one transaction of all writes of this thread inside the `with` block. A file that turns out
+        to be damaged is set aside, and what the block wrote is lost with it: no reason to fail."""
         with self._lock:
             if self._inside:
                 yield
                 return
             connection = self._run(lambda ready: ready, "BEGIN IMMEDIATE", end="")
             try:
-                with self._translated():
-                    yield
-                    self._patiently(connection, "COMMIT")
-            except BaseException:
+                yield
+                self._patiently(connection, "COMMIT")
+            except BaseException as exc:
+                self._inside = False
                 self._roll_back(connection)
-                raise
+                if not isinstance(exc, sqlite3.Error):
+                    raise
+                if not _is_broken(exc):
+                    raise self._store_error(exc) from exc
+                self._set_aside(exc)
             finally:
                 self._inside = False
 

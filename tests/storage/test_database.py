@@ -203,6 +203,27 @@ def test_a_file_that_is_damaged_in_mid_run_is_set_aside_and_the_work_is_done_aga
     assert len(notices) == 1
 
 
+def test_damage_that_shows_in_the_middle_of_a_block_does_not_stop_the_program(
+    opening: Opening, path: str
+) -> None:
+    notices: list[str] = []
+    database = opening(notice=notices.append)
+    with database.together():
+        for _ in range(500):
+            note(database, "much text " * 20)
+    database.close()
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    with open(path, "r+b") as raw:
+        raw.seek(1024)
+        raw.write(b"\xee" * (os.path.getsize(path) - 1024))
+    with database.together():
+        note(database, "lost")
+    note(database, "new")
+    assert notes(database) == ["new"]
+    assert len(notices) == 1
+
+
 def test_two_who_find_the_damage_set_one_file_aside(opening: Opening, path: str) -> None:
     note(opening(), "old")
     first, second = opening(), opening()
