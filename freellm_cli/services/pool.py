@@ -131,14 +131,9 @@ class Pool:
         return self._routes.get(asked, self._grounds(), lambda: resolve(asked, self.book()))
 
     def _grounds(self) -> tuple[object, ...]:
-        """What routes and targets are made of: they stand as long as these do."""
+        """What routes are made of: they stand as long as these do."""
         runtime = self._runtime
-        return (
-            runtime.settings,
-            self._catalog,
-            runtime.credentials(),
-            runtime.ledger.lessons(),
-        )
+        return (runtime.settings, self._catalog, runtime.credentials())
 
     def targets_of(self, model: ModelSpec, needs: Needs) -> list[PoolTarget]:
         """One model with every enabled credential that may ask it."""
@@ -184,13 +179,21 @@ class Pool:
         step: int,
         needs: Needs,
     ) -> PoolTarget:
+        learned = self._runtime.ledger.lessons()
         found = self._targets.get(
             (credential.id, model.id, step),
-            self._grounds(),
+            (*self._grounds(), learned.accounts, self._is_quickest_first() and learned.speeds),
             lambda: self._target(credential, model, provider, step, needs),
         )
         counting = str(found.target.quirks.get("tokens_counted", "total"))
         return found._replace(counted_tokens=needs.counted_tokens(counting))
+
+    def _is_quickest_first(self) -> bool:
+        """Whether what was measured decides anywhere."""
+        settings = self._runtime.settings
+        return settings.rotation == "fastest" or any(
+            settings.provider(name).rotation == "fastest" for name in settings.providers
+        )
 
     def _limits(
         self, provider: ProviderSpec, model: ModelSpec, credential: Credential, account: str
