@@ -17,8 +17,8 @@ MOST = 256
 
 
 class Memo(Generic[Made]):
-    """Remembers what `make` gave for a key, as long as the `grounds` it stood on are the same, and for half a
-    minute at most. Safe from any thread; one makes while the others wait, for they would hinder each other."""
+    """Remembers what `make` gave for a key, as long as the `grounds` it stood on are the same, and for half
+    a minute at most. Safe from any thread; one makes while others wait, for they would hinder each other."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
