@@ -5,7 +5,7 @@ writer in anyway, a connection for each of a server's short-lived threads would 
 request's transactions, and one connection keeps its prepared statements.
 
 Writers of other processes are waited for in short random steps: SQLite's own busy handler sleeps ever
-longer, and with sixteen busy writers its slowest thousandth waited ten times as long (230 ms, not 17).
+longer, and with sixteen busy writers its slowest thousandth waited several times as long.
 
 Short processes leave the write-ahead log where it is (`storage.sqlite_log`); it stays small.
 """
@@ -31,8 +31,8 @@ Work = Callable[[sqlite3.Connection], Result]
 
 _BUSY_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 _BROKEN_CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-_FIRST_PAUSE_S = 0.0002
-_LONGEST_PAUSE_S = 0.001
+_FIRST_PAUSE_S = 0.0004
+_LONGEST_PAUSE_S = 0.002
 _LOOK_EVERY_S = 1.0
 _KEPT_WAL_BYTES = 4_194_304
 # Small pages: a transaction changes a few bytes in each of several, and writes each whole to the log.
