@@ -41,6 +41,8 @@ _PAGE_BYTES = 1024
 # starts (1 ms for the short one), a busy process flushes the disk each time (5 ms).
 _SHORT_LOG, _LONG_LOG = 400, 4000
 _BUSY_AFTER = 200
+_NEW_FILES = 3
+"""So often a damaged file is set aside for one piece of work before it is given up."""
 
 
 class Schema(NamedTuple):
@@ -144,12 +146,13 @@ class Database:
         with self._lock:
             if self._inside and self._connection is not None:
                 return work(self._connection)
-            try:
-                return self._insist(work, begin, end)
-            except sqlite3.Error as exc:
-                if not _is_broken(exc):
-                    raise self._store_error(exc) from exc
-                self._set_aside(exc)
+            for _ in range(_NEW_FILES):
+                try:
+                    return self._insist(work, begin, end)
+                except sqlite3.Error as exc:
+                    if not _is_broken(exc):
+                        raise self._store_error(exc) from exc
+                    self._set_aside(exc)
             with self._translated():
                 return self._attempt(work, begin, end)
 
@@ -309,11 +312,15 @@ class Database:
         from freellm_cli.storage.locks import FileLock
 
         known = self._file
-        self.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
         with FileLock(self.path + ".lock", self._clock).hold():
             if known[1] and _identity(self.path) != known:
                 return  # another process has done it
             broken = f"{self.path}.broken-{int(self._clock.now())}"
+            while os.path.exists(broken):
+                broken += "+"
             try:
                 # The log first: a new file must never meet the log of the old one.
                 for tail in ("-wal", "-shm", ""):

@@ -29,7 +29,11 @@ def close_connection(connection: sqlite3.Connection, path: str, *, keep_log: boo
     if not keep_log or hasattr(connection, "setconfig"):
         connection.close()
         return
-    last = sqlite3.connect(_read_only(path), uri=True, timeout=0)
+    try:
+        last = sqlite3.connect(_read_only(path), uri=True, timeout=0)
+    except sqlite3.Error:  # somebody took the file away
+        connection.close()
+        return
     try:
         last.execute("SELECT 1 FROM sqlite_master").fetchone()
     except sqlite3.Error:
