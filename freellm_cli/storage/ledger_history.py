@@ -9,17 +9,21 @@ from freellm_cli.storage.ledger_reports import Trace
 
 REQUESTS_KEPT = 2000
 CONVERSATIONS_KEPT = 2000
-LONGEST_TRACE = 16_384
-"""Characters. A longer one loses its candidates, then its attempts."""
+LONGEST_TRACE = 6_144
+"""Bytes, so that all of them stay below 20 MB. A longer one loses the ends of its messages, then its
+candidates, in the end its attempts."""
+_TOLD = 120
 
 
-def record(connection: sqlite3.Connection, trace: Trace) -> None:
+def record(connection: sqlite3.Connection, trace: Trace) -> bool:
+    """True now and then, whoever asks: it is time to tidy up."""
     text = _fitting(trace)
     number = connection.execute(
         "INSERT INTO request (id, at, trace) VALUES (?, ?, ?)",
         (str(trace["id"]), float(trace["at"]), text),
     ).lastrowid
     connection.execute("DELETE FROM request WHERE number <= ?", ((number or 0) - REQUESTS_KEPT,))
+    return (number or 0) % REQUESTS_KEPT == 0
 
 
 def requests(connection: sqlite3.Connection, amount: int) -> list[Trace]:
@@ -73,10 +77,21 @@ def tidy(connection: sqlite3.Connection) -> None:
 
 
 def _fitting(trace: Trace) -> str:
-    text = json.dumps(trace, ensure_ascii=False, separators=(",", ":"), default=str)
+    text = _as_json(trace)
+    if len(text.encode()) > LONGEST_TRACE:
+        attempts = [
+            {key: value[:_TOLD] if isinstance(value, str) else value for key, value in each.items()}
+            for each in trace.get("attempts", ())
+        ]
+        trace = {**trace, "attempts": attempts}
+        text = _as_json(trace)
     for dispensable in ("candidates", "excluded", "route", "attempts"):
-        if len(text) <= LONGEST_TRACE:
+        if len(text.encode()) <= LONGEST_TRACE:
             break
         trace = {**trace, dispensable: [], "shortened": True}
-        text = json.dumps(trace, ensure_ascii=False, separators=(",", ":"), default=str)
+        text = _as_json(trace)
     return text
+
+
+def _as_json(trace: Trace) -> str:
+    return json.dumps(trace, ensure_ascii=False, separators=(",", ":"), default=str)

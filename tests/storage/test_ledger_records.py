@@ -166,7 +166,26 @@ def test_a_huge_story_is_shortened_and_stays_json(home: House, ledger: Ledger) -
     assert len(json.dumps(found)) < ledger_history.LONGEST_TRACE
 
 
+def test_every_attempt_of_a_long_story_is_told(ledger: Ledger) -> None:
+    attempts = [{"target": f"k{number}/p/m", "message": "é" * 900} for number in range(20)]
+    ledger.record_request(trace("req_1", attempts=attempts))
+    found = ledger.request("req_1")
+    assert found is not None
+    assert [each["target"] for each in found["attempts"]] == [each["target"] for each in attempts]
+    assert all(each["message"].startswith("éééé") for each in found["attempts"])
+
+
 # Conversations
+
+
+def test_conversations_of_short_processes_are_forgotten_too(ledger: Ledger) -> None:
+    with ledger.together():
+        for number in range(ledger_history.CONVERSATIONS_KEPT + 100):
+            ledger.remember(f"talk {number}", "gemini-1")
+        for number in range(ledger_history.REQUESTS_KEPT):
+            ledger.record_request(trace(f"req_{number}"))
+    kept = [ledger.last_credential(f"talk {number}") for number in range(2100)]
+    assert kept.count("gemini-1") == ledger_history.CONVERSATIONS_KEPT
 
 
 def test_a_conversation_remembers_the_credential_it_used_last(ledger: Ledger) -> None:
