@@ -181,10 +181,11 @@ def unknown_rate(target: PoolTarget) -> str:
     return ""
 
 
-def saw_room(target: PoolTarget, verdict: Verdict) -> bool:
-    """Whether a limit of the kind that was refused is known: then our own count saw room in it."""
+def limits_like(target: PoolTarget, verdict: Verdict) -> list[Limit]:
+    """The known limits of the kind that was refused: our own count saw room in them."""
     daily = verdict.kind == "quota_exhausted_day"
-    return any(
-        limit.amount > 0 and limit.unit != CONCURRENT and is_long(limit.window) == daily
+    return [
+        limit
         for limit in target.candidate.limits
-    )
+        if limit.amount > 0 and limit.unit != CONCURRENT and is_long(limit.window) == daily
+    ]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from freellm_cli.core.limits import REQUESTS
 from freellm_cli.core.verdicts import Verdict
-from freellm_cli.services.learning import saw_room
+from freellm_cli.services.learning import limits_like
 from freellm_cli.storage.ledger_accounts import NAMED, TOGETHER, Refusal
 
 if TYPE_CHECKING:
@@ -16,8 +17,9 @@ if TYPE_CHECKING:
 SEVERAL = 3
 """So many credentials refused alike within seconds let what they may share rest."""
 
-FIRST_LOOK_S, LONGEST_LOOK_S, GROWTH = 0.5, 8.0, 1.5
-"""Until one request tries whether the suspicion is true, and by how much longer each time that it is."""
+FIRST_LOOK_S, LONGEST_LOOK_S, GROWTH = 0.03, 8.0, 1.25
+"""Until one request tries the next key, and by how much longer each time that it is refused like the others:
+a good key among ten is found within half a second, and the fiftieth is left alone for a while."""
 
 
 def note_named_account(runtime: Runtime, target: PoolTarget, verdict: Verdict) -> None:
@@ -33,7 +35,8 @@ def suspect(
     """After a spent limit: looks who else was refused so just now.
 
     Several at once let the model rest for all of the provider's credentials, or everything behind this
-    address when more than one model is refused; a trial after a second tells whether that is true.
+    address when more than one model is refused; one trial after the other tells whether that is true, the
+    first at once. Errors that name different accounts or different resets raise no suspicion.
     `seconds`: how long the refused target itself rests.
     """
     if verdict.scope not in ("model", "key", "account") or verdict.shared:
@@ -45,7 +48,10 @@ def suspect(
         verdict.kind,
         candidate.credential,
         candidate.account,
-        saw_room(target, verdict),
+        bool(limits_like(target, verdict)),
+        named=_hashed(f"{candidate.provider}:{verdict.account}") if verdict.account else "",
+        resets_in=_resets_in(verdict, runtime.clock.now()),
+        share=_share(runtime, target, verdict),
     )
     alike, kin = runtime.ledger.note_refusal(refusal)
     if kin and target.provider.limit_scope == "account":
@@ -68,6 +74,23 @@ def suspect(
         calendar=False,
         trial=True,
     )
+
+
+def _resets_in(verdict: Verdict, now: float) -> float | None:
+    if verdict.reset_at_epoch is not None:
+        return max(0.0, verdict.reset_at_epoch - now)
+    return verdict.retry_after_s if verdict.hint_believed else None
+
+
+def _share(runtime: Runtime, target: PoolTarget, verdict: Verdict) -> float:
+    """How much of the limit that was refused we had counted, this request left out."""
+    limits = limits_like(target, verdict)
+    shares = [
+        (usage.used - 1) / usage.limit.amount
+        for usage in runtime.ledger.usage(limits)
+        if usage.limit.unit == REQUESTS
+    ]
+    return max(shares, default=0.0)
 
 
 def _join(runtime: Runtime, provider: str, credentials: tuple[str, ...]) -> None:

@@ -13,10 +13,24 @@ NAMED, TOGETHER = "named", "together"
 WITHIN_S = 5.0
 """Refusals that lie so close together may have one cause."""
 
+_SAME_RESET_S = 2.0
+"""Resets of one pot are told with a second's precision, some in whole seconds from now."""
+_WHOLE = 1.1
+"""Who used more than one limit together has more than one; a tenth for windows that slide apart."""
+
 _TOGETHER_TIMES = 3
 _EVENT_S = 30.0
 _TRUSTED_S = {NAMED: 90 * 86_400.0, TOGETHER: 7 * 86_400.0}
 _REFUSALS_KEPT = 200
+
+_ALIKE = """
+SELECT credential, model, max(share) FROM refusal
+WHERE provider = :provider AND kind = :kind AND account <> :account
+    AND at > :since AND at <= :now
+    AND (named = :named OR named = '' OR :named = '')
+    AND (resets IS NULL OR :resets IS NULL OR abs(resets - :resets) <= :apart)
+GROUP BY credential, model ORDER BY min(number)
+"""
 
 
 class LearnedAccount(NamedTuple):
@@ -28,7 +42,9 @@ class LearnedAccount(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A spent limit. `model`: a model id. `surprising`: our own count saw room in every known limit."""
+    """A spent limit. `model`: a model id. `surprising`: our own count saw room in every known limit.
+    `named`: whose it is as the error says (a hash), "" if it does not. `resets_in`: seconds until it says
+    that there is room again. `share`: how much of the limit we had counted, 0 to 1."""
 
     provider: str
     model: str
@@ -36,6 +52,9 @@ class Refusal(NamedTuple):
     credential: str
     account: str
     surprising: bool
+    named: str = ""
+    resets_in: float | None = None
+    share: float = 0.0
 
 
 class Alike(NamedTuple):
@@ -92,31 +111,39 @@ def note_refusal(
     """Remembers a refusal. Returns who was refused alike, and the credentials that were so often refused
     together that they must share a pot (() when none has become certain now)."""
     now = moment.steady
+    resets = None if refusal.resets_in is None else now + refusal.resets_in
     rows = connection.execute(
-        "SELECT DISTINCT credential, model FROM refusal "
-        "WHERE provider = ? AND kind = ? AND at > ? AND at <= ? AND account <> ?",
-        (refusal.provider, refusal.kind, now - WITHIN_S, now, refusal.account),
+        _ALIKE,
+        {
+            **refusal._asdict(),
+            "since": now - WITHIN_S,
+            "now": now,
+            "resets": resets,
+            "apart": _SAME_RESET_S,
+        },
     ).fetchall()
     connection.execute(
-        "INSERT INTO refusal (provider, model, kind, credential, account, at) "
-        "VALUES (?, ?, ?, ?, ?, ?)",
-        (*refusal[:5], now),
+        "INSERT INTO refusal (provider, model, kind, credential, account, at, named, resets, share) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*refusal[:5], now, refusal.named, resets, refusal.share),
     )
     connection.execute(
         "DELETE FROM refusal WHERE number <= (SELECT max(number) FROM refusal) - ?",
         (_REFUSALS_KEPT,),
     )
-    same_model = [credential for credential, model in rows if model == refusal.model]
+    same_model = [row for row in rows if row[1] == refusal.model]
     kin = []
     if refusal.surprising:
         kin = [
             other
-            for other in dict.fromkeys(same_model)
+            for other in dict.fromkeys(
+                credential for credential, _, share in same_model if share + refusal.share <= _WHOLE
+            )
             if _count_together(connection, refusal.credential, other, now) >= _TOGETHER_TIMES
         ]
     alike = Alike(
-        tuple(dict.fromkeys((refusal.credential, *same_model))),
-        tuple(dict.fromkeys((refusal.model, *(model for _, model in rows)))),
+        tuple(dict.fromkeys((refusal.credential, *(row[0] for row in same_model)))),
+        tuple(dict.fromkeys((refusal.model, *(row[1] for row in rows)))),
     )
     return alike, (refusal.credential, *kin) if kin else ()
 

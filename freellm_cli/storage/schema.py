@@ -180,4 +180,12 @@ CREATE TABLE pace (
 ) WITHOUT ROWID;
 """
 
-LEDGER = Schema("ledger", (_VERSION_1, _VERSION_2))
+_VERSION_3 = """
+-- What tells refusals of one pot from those of several: whose the error says that it is (a hash, or ''),
+-- when it says that there is room again (steady), and how much of the limit we had counted (1: all).
+ALTER TABLE refusal ADD COLUMN named TEXT NOT NULL DEFAULT '';
+ALTER TABLE refusal ADD COLUMN resets REAL;
+ALTER TABLE refusal ADD COLUMN share REAL NOT NULL DEFAULT 0;
+"""
+
+LEDGER = Schema("ledger", (_VERSION_1, _VERSION_2, _VERSION_3))

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
+from time import perf_counter
 
 import pytest
 
 from freellm_cli.core.errors import AllLimited
+from freellm_cli.core.limits import REQUESTS
 from freellm_cli.services.pool import Pool
+from freellm_cli.simulator.limits import MINUTE, LimitRule
+from freellm_cli.simulator.profiles import Profile
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household, targets
+from tests.support.stepping_clock import SteppingClock
 
 GROQ = "groq/openai/gpt-oss-120b"
+SILENT = "nvidia_nim"
+SILENT_MODEL = "nvidia_nim/moonshotai/kimi-k2-instruct"
 GROQ_429 = {
     "error": {
         "message": "Rate limit reached for model `openai/gpt-oss-120b` in organization "
@@ -94,22 +102,119 @@ def test_a_refusal_of_a_known_account_spares_its_other_keys(
     assert [seen.provider for seen in sim.seen] == ["gemini", "groq"]
 
 
-def test_many_keys_behind_one_limit_are_not_refused_one_by_one(
+def test_one_key_after_the_other_is_tried_and_ever_more_slowly(
     home: Household, sim: Simulator
 ) -> None:
-    home.keys("groq", *(f"k{number}" for number in range(12)))
-    sim.fail("rate_minute", provider="groq", times=None)
+    home.keys(SILENT, *(f"k{number}" for number in range(40)))
+    sim.fail("rate_minute", provider=SILENT, times=None)
     with pytest.raises(AllLimited):
-        home.ask(model=GROQ, timeout_s=2.5)
-    assert len(sim.seen) <= 6
+        home.ask(model=SILENT_MODEL, timeout_s=1.0)
+    assert 4 <= len(sim.seen) <= 18
 
 
-def test_a_good_key_among_refused_ones_is_still_found(home: Household, sim: Simulator) -> None:
+def test_many_callers_do_not_storm_the_keys_that_are_left(home: Household, sim: Simulator) -> None:
+    home.keys(SILENT, *(f"k{number}" for number in range(40)))
+    sim.fail("rate_minute", provider=SILENT, times=None)
+    with pytest.raises(AllLimited):
+        home.ask(model=SILENT_MODEL, timeout_s=0.1)
+    before = len(sim.seen)
+    home.runtime.settings, home.runtime.catalog, home.runtime.ledger  # noqa: B018 - as a server does
+
+    def ask() -> None:
+        with pytest.raises(AllLimited):
+            home.ask(model=SILENT_MODEL, timeout_s=0.6)
+
+    callers = [Thread(target=ask) for _ in range(8)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+    assert len(sim.seen) - before <= 12
+
+
+def test_a_good_key_among_ten_refused_ones_answers_within_a_second(
+    home: Household, sim: Simulator
+) -> None:
+    home.keys(SILENT, *(f"k{number}" for number in range(10))).config('rotation = "sequential"')
+    for number in range(9):
+        sim.fail("rate_minute", key=f"k{number}", times=None)
+    home.runtime.ledger.rests()
+    begun = perf_counter()
+    assert home.ask(model=SILENT_MODEL, timeout_s=20).completion().text
+    assert perf_counter() - begun < 1.5, "0.45 s of pauses, and a slow machine"
+    assert home.ask(model=SILENT_MODEL, timeout_s=2).answerer.attempts == 1
+    assert not any(rest.key.startswith("model:") for rest in home.runtime.ledger.rests())
+
+
+def test_errors_that_name_different_organisations_raise_no_suspicion(
+    home: Household, sim: Simulator
+) -> None:
     home.keys("groq", *(f"k{number}" for number in range(6))).config('rotation = "sequential"')
     for number in range(5):
-        sim.fail("rate_minute", key=f"k{number}", times=None)
-    assert home.ask(model=GROQ, timeout_s=20).completion().text
-    assert home.ask(model=GROQ, timeout_s=2).answerer.attempts == 1
+        body = {"error": {**GROQ_429["error"]}}
+        body["error"]["message"] = body["error"]["message"].replace("org_01", f"org_{number}1")
+        sim.fail("status", status=429, body=body, key=f"k{number}", times=None)
+    answer = home.ask(model=GROQ, timeout_s=5)
+    assert [outcome for _, outcome in targets(answer)] == ["rate_limited_minute"] * 5 + ["ok"]
+    assert not any(rest.key.startswith("model:") for rest in home.runtime.ledger.rests())
+
+
+def test_errors_that_name_different_resets_raise_no_suspicion(
+    home: Household, sim: Simulator
+) -> None:
+    home.keys(SILENT, *(f"k{number}" for number in range(6))).config('rotation = "sequential"')
+    for number in range(5):
+        sim.fail(
+            "status",
+            status=429,
+            body={"status": 429, "title": "Too Many Requests"},
+            headers={"Retry-After": str(20 + 7 * number)},
+            key=f"k{number}",
+            times=None,
+        )
+    assert home.ask(model=SILENT_MODEL, timeout_s=5).answerer.attempts == 6
+    assert not any(rest.key.startswith("model:") for rest in home.runtime.ledger.rests())
+
+
+def windows_of(home: Household, clock: SteppingClock, amount: int) -> int:
+    """Asks for more than there is in `amount` minutes; returns how many of the last were answered."""
+    answered = 0
+    for _ in range(amount):
+        answered = sum(1 for _ in iter(lambda: is_answered(home, clock), False))
+        clock.advance(75)
+    return answered
+
+
+def is_answered(home: Household, clock: SteppingClock) -> bool:
+    clock.advance(0.1)
+    try:
+        home.ask(model=SILENT_MODEL, timeout_s=0.05).completion()
+    except AllLimited:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_two_keys_are_held_to_share_a_pot_only_if_one_limit_was_enough_for_both(
+    tmp_path: Path, shared: bool
+) -> None:
+    """Either their account has 10 a minute together, or each has 6 where 10 are published."""
+    clock = SteppingClock()
+    rule = LimitRule("account", REQUESTS, MINUTE, 10 if shared else 6, SILENT)
+    profile = Profile("silent", "for the test", (rule,))
+    with Simulator(profile, tokens_per_s=0, first_token_s=0, clock=clock) as sim:
+        for key in ("k1", "k2"):
+            sim.key(key).account("one" if shared else key)
+        home = Household(tmp_path, sim, clock=clock)
+        home.config("").keys(SILENT, "k1", "k2").limits(SILENT, requests_per_minute=10)
+        windows_of(home, clock, 4)
+        refused = sim.counts.refused
+        assert windows_of(home, clock, 1) == (10 if shared else 12)
+        accounts = {item.account for item in Pool(home.runtime).credentials()}
+        assert len(accounts) == 1
+        assert (accounts != {""}) == shared
+        assert (sim.counts.refused == refused) == shared
+        home.forget()
 
 
 def test_keys_refused_together_again_and_again_share_a_pot(home: Household) -> None:
@@ -117,7 +222,6 @@ def test_keys_refused_together_again_and_again_share_a_pot(home: Household) -> N
 
     from freellm_cli.storage.ledger import Ledger
     from freellm_cli.storage.ledger_accounts import Refusal
-    from tests.support.stepping_clock import SteppingClock
 
     clock = SteppingClock()
     ledger = Ledger(str(home.folder / "l.db"), clock=clock, rng=random.Random(1), boot="b")
