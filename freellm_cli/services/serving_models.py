@@ -41,6 +41,15 @@ def model_rows(runtime: Runtime) -> list[Row]:
     return rows
 
 
+def pool_names(runtime: Runtime) -> frozenset[str]:
+    """Every name that the owner's keys and settings stand behind, whatever else clients may ask for."""
+    settings = runtime.settings
+    names = {name for name, _ in model_rows(runtime)} | {settings.default_model}
+    for members in settings.aliases.values():
+        names.update(members)
+    return frozenset(names)
+
+
 def model_row(runtime: Runtime, name: str) -> Row | None:
     """What is known of one name that a client may ask for; None when nothing answers to it."""
     model = runtime.catalog_with_discovered().model(name)

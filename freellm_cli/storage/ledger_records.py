@@ -146,6 +146,12 @@ class LedgerRecords(LedgerLessons):
 
         return self._read(ledger_views.open_leases)
 
+    def waiting(self) -> dict[str, int]:
+        """How many requests wait in each lane, of all processes."""
+        from freellm_cli.storage import ledger_views
+
+        return self._read(ledger_views.waiting)
+
     def explain(
         self, candidates: Sequence[Candidate], *, tokens: int, sticky: str | None = None
     ) -> tuple[View, ...]:

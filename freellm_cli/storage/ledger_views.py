@@ -13,7 +13,9 @@ from freellm_cli.core.obstacle_words import tell
 from freellm_cli.core.rotation import Lineup, Snapshot, Wish, load, used_of
 from freellm_cli.storage import ledger_counters, ledger_look
 from freellm_cli.storage.ledger_reports import OpenLease, Turn, Usage, View
-from freellm_cli.storage.ledger_values import Reason
+from freellm_cli.storage.ledger_values import LANES, Reason
+
+_GONE_S = 5.0
 
 
 def reasons(lineup: Lineup, snapshot: Snapshot, wish: Wish) -> tuple[Reason, ...]:
@@ -104,6 +106,15 @@ def open_leases(connection: sqlite3.Connection, moment: Moment) -> list[OpenLeas
         OpenLease(target, request, tokens, moment.steady - opened)
         for target, request, tokens, opened in rows
     ]
+
+
+def waiting(connection: sqlite3.Connection, moment: Moment) -> dict[str, int]:
+    """Waiters by lane. One that is seconds late with its next look is no longer there."""
+    rows = connection.execute(
+        "SELECT lane, count(*) FROM ticket WHERE looks_at > ? GROUP BY lane",
+        (moment.steady - _GONE_S,),
+    )
+    return dict.fromkeys(LANES, 0) | {LANES[lane]: count for lane, count in rows}
 
 
 def _usage(limit: Limit, counter: Counter, moment: Moment) -> Usage:

@@ -116,6 +116,16 @@ def test_interactive_goes_before_batch(home: House, ledger: Ledger) -> None:
     assert (person.is_served, batch.is_served) == (True, False)
 
 
+def test_who_waits_is_counted_by_lane_as_long_as_it_looks(home: House, ledger: Ledger) -> None:
+    one = target("a", per_minute(1))
+    spend(ledger, one)
+    assert ledger.waiting() == {"interactive": 0, "batch": 0}
+    waiters = [Waiter(home, ledger, one, lane=lane) for lane in ("interactive", "batch", "batch")]
+    assert ledger.waiting() == {"interactive": 1, "batch": 2}
+    home.clock.advance(max(waiter.looks_at for waiter in waiters) - home.clock.now() + 60)
+    assert ledger.waiting() == {"interactive": 0, "batch": 0}
+
+
 def test_a_waiter_that_does_not_look_is_passed_over_until_it_does(
     home: House, ledger: Ledger
 ) -> None:
