@@ -457,6 +457,9 @@ _freellm_flags() {
 --threads
 --drain
 --log-content
+--install-service
+--uninstall-service
+--print
 --json
 -v
 --verbose

@@ -130,6 +130,9 @@ _freellm_serve() {
         '--threads=''[Most requests answered at once.]:THREADS: ' \
         '--drain=''[Seconds that running answers get at the end.]:DRAIN: ' \
         '--log-content''[Write prompts and answers to the log.]' \
+        '--install-service''[Let the system start it (systemd, launchd, Windows).]' \
+        '--uninstall-service''[Stop and remove that again.]' \
+        '--print''[With --install-service\: write nothing, show it.]' \
         '--json''[Print JSON, for scripts.]' \
         '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
         '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \

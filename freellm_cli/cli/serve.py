@@ -47,6 +47,18 @@ def serve(
     log_content: Annotated[
         bool, typer.Option("--log-content", help="Write prompts and answers to the log.")
     ] = False,
+    install_service: Annotated[
+        bool,
+        typer.Option(
+            "--install-service", help="Let the system start it (systemd, launchd, Windows)."
+        ),
+    ] = False,
+    uninstall_service: Annotated[
+        bool, typer.Option("--uninstall-service", help="Stop and remove that again.")
+    ] = False,
+    only_print: Annotated[
+        bool, typer.Option("--print", help="With --install-service: write nothing, show it.")
+    ] = False,
 ) -> None:
     """Serve OpenAI, Anthropic and Gemini clients on this machine.
 
@@ -54,8 +66,6 @@ def serve(
 
     Example: freellm serve --profile game
     """
-    from freellm_cli.cli.serve_face import serve as run
-
     overrides = {
         "serve.host": host,
         "serve.port": port,
@@ -66,4 +76,16 @@ def serve(
         "serve.drain": drain,
         "serve.log_content": log_content or None,
     }
+    if uninstall_service:
+        from freellm_cli.cli.serve_service import uninstall_service as remove
+
+        raise typer.Exit(remove(ctx.obj))
+    if install_service or only_print:
+        from freellm_cli.cli.serve_service import install_service as write
+
+        if not install_service:
+            raise typer.BadParameter("--print goes with --install-service")
+        raise typer.Exit(write(ctx.obj, overrides, simulate=simulate, only_print=only_print))
+    from freellm_cli.cli.serve_face import serve as run
+
     raise typer.Exit(run(ctx.obj, overrides, simulate=simulate))
