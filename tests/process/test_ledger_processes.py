@@ -9,13 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from freellm_cli.core.limits import Limit, Window
 from freellm_cli.services.system_clock import SystemClock
 from freellm_cli.storage.ledger import Lease, Ledger
 from tests.support.strict_gate import Gate, StrictGate
@@ -129,6 +130,48 @@ def test_killed_processes_leave_neither_debt_nor_gap(tmp_path: Path) -> None:
     for _ in range(3):
         assert isinstance(ask(ledger, (one,), wait_policy="never"), Lease)
     ledger.close()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_every_request_of_killed_processes_is_counted_once_and_all_capacity_comes_back(
+    tmp_path: Path, seed: int
+) -> None:
+    gate = Gate(amount=12, seconds=1.5, at_once=3)
+    windows = [
+        ["requests", "sliding", gate.seconds, gate.amount],
+        ["requests", "first_use", 86_400.0, 1_000_000],
+        ["concurrent", "open", 0.0, gate.at_once],
+    ]
+    order = {"path": str(tmp_path / "ledger.db"), "keys": 3, "limits": windows, "work_s": 0.05}
+    rng = random.Random(seed)
+    with StrictGate(gate) as upstream, workers(9, port=upstream.address[1], **order) as running:
+        wait_until(lambda: sum(upstream.admitted.values()) > 12)
+        while running:
+            time.sleep(rng.expovariate(6.0))
+            running.pop(rng.randrange(len(running))).kill()
+    time.sleep(gate.seconds + 0.2)
+    ledger = open_ledger(tmp_path)
+    candidates = pool(3, *(Limit("", u, Window(k, s), a) for u, k, s, a in windows))
+    for _ in range(gate.amount * 3):
+        lease = ask(ledger, candidates, wait_policy="never")
+        assert isinstance(lease, Lease), "some capacity was lost"
+        ledger.mark_sent(lease)
+        ledger.settle(lease, tokens=1, answered_at=time.time(), outcome="ok")
+    assert not isinstance(ask(ledger, candidates, wait_policy="never"), Lease)
+    counted = [ledger.usage(one.limits)[1].used - gate.amount for one in candidates]
+    arrived = [upstream.admitted[one.credential] for one in candidates]
+    beyond = [mine - theirs for mine, theirs in zip(counted, arrived, strict=True)]
+    assert upstream.refused == []
+    assert min(beyond) >= 0, "capacity was invented"
+    assert sum(beyond) <= 2, "more than what can have been on its way just then"
+    ledger.close()
+
+
+def wait_until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 HOLDS = """
