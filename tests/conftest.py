@@ -6,11 +6,13 @@ import itertools
 import os
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.support.household import leave_all_households
 
 # How long an example takes says more of the machine than of the code; benchmarks/ measures that.
 # On CI the same examples come again, so that a failure there is the change's.
@@ -67,6 +69,13 @@ def _only_loopback() -> None:
     if not getattr(sys, "_freellm_network_guard", False):
         sys.addaudithook(_refuse_the_network)
         sys._freellm_network_guard = True  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays_open() -> Iterator[None]:
+    """A worker runs thousands of tests in one process, and some calls take no descriptor above 1023."""
+    yield
+    leave_all_households()
 
 
 @pytest.fixture(scope="session")

@@ -27,8 +27,21 @@ def chat(face: Face, options: ChatOptions) -> int:
     conversation = begin(face, question.options)
     request = _request(conversation, question)
     call = _call(conversation, question.options, whole=_is_whole(face, question.options))
-    if schema is not None:
-        return _answer_as_json(face, question, conversation, request, call, schema)
+    try:
+        if schema is not None:
+            return _answer_as_json(face, question, conversation, request, call, schema)
+        return _answer_as_text(face, question, conversation, request, call)
+    finally:
+        conversation.close()
+
+
+def _answer_as_text(
+    face: Face,
+    question: Question,
+    conversation: Conversation,
+    request: ChatRequest,
+    call: CallOptions,
+) -> int:
     answer = ChatService(face.runtime).ask(request, call)
     try:
         for notice in answer.notices:

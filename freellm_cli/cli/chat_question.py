@@ -72,7 +72,9 @@ def variables(options: ChatOptions) -> dict[str, str]:
 
 
 def request_params(options: ChatOptions) -> dict[str, Any]:
-    """The request's parameters, in OpenAI's names. Raises UsageError for an `-o` that is no pair."""
+    """The request's parameters, in OpenAI's names. Raises UsageError for an `-o` that is no pair and for a
+    number that is none."""
+    _require_finite(options)
     params: dict[str, Any] = {}
     for pair in options.option:
         name, equals, value = pair.partition("=")
@@ -89,6 +91,13 @@ def request_params(options: ChatOptions) -> dict[str, Any]:
     }
     params.update({name: value for name, value in named.items() if value is not None})
     return params
+
+
+def _require_finite(options: ChatOptions) -> None:
+    for flag in ("temperature", "top_p", "timeout"):
+        value: float | None = getattr(options, flag)
+        if value is not None and not abs(value) < float("inf"):
+            raise UsageError(f"--{flag.replace('_', '-')} wants a number, not {value}")
 
 
 def piped_bytes(face: Face) -> bytes:

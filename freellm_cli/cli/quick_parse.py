@@ -77,6 +77,8 @@ def _store(values: dict[str, Any], name: str, kind: str, extra: Any, text: str |
         if text not in extra:
             raise _Unsure
         values[name] = text
+    elif kind == "float" and not text.lstrip("+-")[:1].isdecimal() and text[:1] != ".":
+        raise _Unsure  # nan, infinity
     else:
         values[name] = {"str": str, "int": int, "float": float}[kind](text)
 

@@ -153,7 +153,8 @@ def _table(models: list[ModelSpec], usable: set[str], speeds: dict[str, Speed]) 
             )
         )
     columns = ("model", "family", "context", "can", "status", "speed", "limits")
-    return Table(columns, tuple(rows), empty="no model passes these filters")
+    empty = "no model passes these filters"
+    return Table(columns, tuple(rows), empty=empty, spare=("family",))
 
 
 def _ending(runtime: Runtime, wanted: Filter, count: int) -> tuple[Block, ...]:
@@ -168,6 +169,8 @@ def _ending(runtime: Runtime, wanted: Filter, count: int) -> tuple[Block, ...]:
 def spell_tokens(count: int | None) -> str:
     if not count:
         return "?"
+    if count >= 10_000_000:
+        return f"{count // 1_000_000:,}M"
     if count >= 1_000_000:
         return f"{count / 1_000_000:.2g}M"
     return f"{count // 1000}k" if count >= 1000 else str(count)

@@ -24,6 +24,8 @@ class Table(NamedTuple):
     title: str = ""
     empty: str = ""
     """Said in place of a table without rows."""
+    spare: tuple[str, ...] = ()
+    """Columns that a narrow terminal goes without, the first to go first."""
 
 
 class Line(NamedTuple):
@@ -34,7 +36,7 @@ class Line(NamedTuple):
 class Facts(NamedTuple):
     """Names and values, one a line."""
 
-    rows: tuple[tuple[str, str | Cell], ...]
+    rows: tuple[tuple[str | Cell, str | Cell], ...]
     title: str = ""
 
 

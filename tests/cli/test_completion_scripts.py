@@ -139,7 +139,7 @@ def test_zsh_completes_in_one_interactive_session(tmp_path: Path, world: dict[st
     script_file(tmp_path, "zsh")
     shell = pexpect.spawn(
         "zsh", ["-f", "-i"], env={**world, "PS1": "begin> ", "TERM": "dumb"}, timeout=10,
-        encoding="utf-8", dimensions=(100, 200),
+        encoding="utf-8", dimensions=(100, 200), use_poll=True,
     )  # fmt: skip
     shell.expect_exact("begin> ")
     shell.sendline(

@@ -107,7 +107,7 @@ def terminal(home: Household, tmp_path: Path) -> Iterator[Open]:
         child = pexpect.spawn(
             sys.executable, ["-m", "freellm_cli", "chat", *argv],
             env={**settings, **env}, cwd=str(tmp_path), dimensions=(24, columns), encoding="utf-8",
-            codec_errors="replace", timeout=15,
+            codec_errors="replace", timeout=15, use_poll=True,
         )  # fmt: skip
         child.delaybeforesend = None
         opened.append(child)

@@ -48,7 +48,7 @@ def env(tmp_path: Path, sim: Simulator) -> dict[str, str]:
 def spawned(words: list[str], env: dict[str, str], columns: int = 120) -> Any:
     return pexpect.spawn(
         PROGRAM[0], [*PROGRAM[1:], *words], env=env, timeout=20, encoding="utf-8",
-        dimensions=(40, columns),
+        dimensions=(40, columns), use_poll=True,
     )  # fmt: skip
 
 

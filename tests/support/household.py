@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import io
 import random
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,6 +35,15 @@ class Outcome(NamedTuple):
     err: str
 
 
+_LIVING: weakref.WeakSet[Household] = weakref.WeakSet()
+
+
+def leave_all_households() -> None:
+    """Closes the files and connections of every household that a test has left behind."""
+    for household in tuple(_LIVING):
+        household.forget()
+
+
 class Household:
     def __init__(
         self, folder: Path, sim: Simulator, *, clock: Clock | None = None, seed: int = 7
@@ -51,6 +61,7 @@ class Household:
         self._extra = ""
         self._providers: dict[str, str] = {}
         self._runtime: Runtime | None = None
+        _LIVING.add(self)
 
     @property
     def runtime(self) -> Runtime:
@@ -124,6 +135,8 @@ class Household:
         source = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8")
         face = Face({**self.env, **(env or {})}, source, out, err)
         code = guarded(lambda: dispatch(list(argv), face), face)
+        if face._runtime is not None:  # as the end of the process would
+            face._runtime.close()
         return Outcome(code, out.getvalue(), err.getvalue())
 
 
