@@ -143,7 +143,7 @@ class Sweep:
             connection,
             row,
             moment,
-            answered=answered or None,
+            answered=answered or (_latest_arrival(row, board, moment) if spent else None),
             tokens=row.tokens if spent else 0,
             requests=1 if spent else 0,
         )
@@ -158,6 +158,13 @@ class Sweep:
         at = board.sent.get(row.id)
         # A time before the lease is the trace of an earlier lease in the same place.
         return 0.0 if at is not None and at < row.opened else at
+
+
+def _latest_arrival(row: Row, board: Board | None, moment: Moment) -> float:
+    """Of a request whose answer nobody has seen. What a dead process has sent was on its way before its
+    deadline; a living one may still be sending."""
+    alive = board is not None and board.alive
+    return moment.steady if alive else min(moment.steady, row.deadline)
 
 
 def clear_folder(connection: sqlite3.Connection, folder: str, keep: str) -> None:

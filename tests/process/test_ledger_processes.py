@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from freellm_cli.core.limits import Limit, Window
+from freellm_cli.core.limits import CONCURRENT, REQUESTS, Limit, Window
 from freellm_cli.services.system_clock import SystemClock
 from freellm_cli.storage.ledger import Lease, Ledger
 from tests.support.strict_gate import Gate, StrictGate
@@ -137,11 +137,12 @@ def test_every_request_of_killed_processes_is_counted_once_and_all_capacity_come
     tmp_path: Path, seed: int
 ) -> None:
     gate = Gate(amount=12, seconds=1.5, at_once=3)
-    windows = [
-        ["requests", "sliding", gate.seconds, gate.amount],
-        ["requests", "first_use", 86_400.0, 1_000_000],
-        ["concurrent", "open", 0.0, gate.at_once],
-    ]
+    limits = (
+        Limit("", REQUESTS, Window("sliding", gate.seconds), gate.amount),
+        Limit("", REQUESTS, Window("first_use", 86_400.0), 1_000_000),
+        Limit("", CONCURRENT, Window("open"), gate.at_once),
+    )
+    windows = [[each.unit, each.window.kind, each.window.seconds, each.amount] for each in limits]
     order = {"path": str(tmp_path / "ledger.db"), "keys": 3, "limits": windows, "work_s": 0.05}
     rng = random.Random(seed)
     with StrictGate(gate) as upstream, workers(9, port=upstream.address[1], **order) as running:
@@ -149,9 +150,9 @@ def test_every_request_of_killed_processes_is_counted_once_and_all_capacity_come
         while running:
             time.sleep(rng.expovariate(6.0))
             running.pop(rng.randrange(len(running))).kill()
+    ledger, candidates = open_ledger(tmp_path), pool(3, *limits)
+    ask_and_release(ledger, candidates)  # what the dead were sending counts from now at the latest
     time.sleep(gate.seconds + 0.2)
-    ledger = open_ledger(tmp_path)
-    candidates = pool(3, *(Limit("", u, Window(k, s), a) for u, k, s, a in windows))
     for _ in range(gate.amount * 3):
         lease = ask(ledger, candidates, wait_policy="never")
         assert isinstance(lease, Lease), "some capacity was lost"
@@ -165,6 +166,14 @@ def test_every_request_of_killed_processes_is_counted_once_and_all_capacity_come
     assert min(beyond) >= 0, "capacity was invented"
     assert sum(beyond) <= 2, "more than what can have been on its way just then"
     ledger.close()
+
+
+def ask_and_release(ledger: Ledger, candidates: Any) -> None:
+    found = ledger.acquire_or_wait(
+        candidates, tokens=1, request_id="first", deadline=time.time() + 10
+    )
+    assert isinstance(found, Lease)
+    ledger.release(found)
 
 
 def wait_until(happened: Callable[[], bool]) -> None:
@@ -226,6 +235,30 @@ def test_what_a_killed_process_had_sent_is_spent_and_its_place_is_free(
     assert (requests.used, places.used) == (2, 1)
     assert not isinstance(ask(ledger, (one,), wait_policy="never"), Lease)
     ledger.close()
+
+
+def test_what_a_killed_process_had_sent_counts_until_its_deadline_at_the_latest(
+    tmp_path: Path,
+) -> None:
+    killed_while(tmp_path, "sent")
+    later = LaterClock(3600.0)
+    ledger = Ledger(str(tmp_path / "ledger.db"), clock=later, rng=random.Random(9))
+    one = target("a", per_minute(2), at_once(2))
+    for _ in range(2):
+        found = ledger.acquire((one,), tokens=1, request_id="r", deadline=later.now() + 60)
+        assert isinstance(found, Lease), "its minute was over long ago"
+    ledger.close()
+
+
+class LaterClock(SystemClock):
+    def __init__(self, seconds: float) -> None:
+        self._later = seconds
+
+    def now(self) -> float:
+        return super().now() + self._later
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._later
 
 
 def test_a_killed_waiter_is_in_nobodys_way(tmp_path: Path) -> None:
