@@ -19,7 +19,8 @@ class Entry:
 
     __slots__ = (
         "answered", "asked", "attempts", "completion_tokens", "content", "credential", "dialect",
-        "error", "first_ms", "method", "ms", "path", "prompt_tokens", "request_id", "status", "stream",
+        "error", "face", "first_ms", "method", "ms", "path", "prompt_tokens", "request_id", "status",
+        "stream",
     )  # fmt: skip
 
     def __init__(self, method: str, path: str, request_id: str) -> None:
@@ -27,6 +28,8 @@ class Entry:
         self.path = path
         self.request_id = request_id
         self.dialect = ""
+        self.face = ""
+        """In which words a model was asked; "" when none was."""
         self.status = 0
         """499 when the client left first."""
         self.stream = False

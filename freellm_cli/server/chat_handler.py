@@ -52,6 +52,8 @@ def answer_chat(
     stream: bool | None = None,
 ) -> None:
     """Answers one question. Raises FreellmError, which the app writes in the dialect, or ClientGone."""
+    if exchange.entry is not None:
+        exchange.entry.face = face_name
     face = registry.face(face_name)
     ask = face.parse(parse_json(exchange.body), path_model, stream)
     if face_name == "gemini" and stream and "alt=sse" not in exchange.head.query:

@@ -75,5 +75,10 @@ class Crew:
             return self._all_gone.wait_for(lambda: not self._threads, timeout_s)
 
     @property
+    def waiting(self) -> int:
+        """Jobs that nobody has begun."""
+        return self._jobs.qsize()
+
+    @property
     def threads(self) -> int:
         return self._threads

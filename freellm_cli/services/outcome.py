@@ -43,6 +43,7 @@ def consequences(
         if meter:
             ledger.pace_answered(meter, opened)
         return
+    runtime.on_refusal(target, verdict)
     if meter and verdict.kind == "rate_limited_minute" and not verdict.shared:
         ledger.pace_refused(meter, opened)
     if verdict.account:

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from freellm_cli.core.credentials import Credential
     from freellm_cli.core.secret import Secret
     from freellm_cli.core.settings import Settings
+    from freellm_cli.core.verdicts import Verdict
     from freellm_cli.providers.base import Dialect
     from freellm_cli.providers.registry import Catalog
     from freellm_cli.services.oauth_store import LoginStore
+    from freellm_cli.services.pool import PoolTarget
     from freellm_cli.storage.keyring_store import KeyringStore
     from freellm_cli.storage.ledger import Ledger
     from freellm_cli.storage.model_cache import ModelCache
@@ -54,6 +56,8 @@ class Runtime:
         self.clock: Clock = clock or SystemClock()
         self.rng: Dice = rng or SystemDice()
         self.notice = notice
+        self.on_refusal: Callable[[PoolTarget, Verdict], None] = lambda target, verdict: None
+        """Told of every attempt that a provider refused or failed; must be quick."""
         self._overrides = dict(overrides or {})
         self._transport = transport
         self._settings: Settings | None = None
@@ -240,6 +244,7 @@ class Runtime:
             notice=self.notice,
         )
         new.paths = self.paths
+        new.on_refusal = self.on_refusal
         new._packaged = self._packaged
         new._ledger = self.ledger
         new._transport = self.transport
