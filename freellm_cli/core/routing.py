@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from freellm_cli.core.catalog import ModelSpec, ProviderSpec
-from freellm_cli.core.errors import NoCredential, ProviderClosed, UnknownName
+from freellm_cli.core.errors import UnknownName
 
 # Prefixes that other gateways put before a model's name, and where such a model lives here.
 FOREIGN_PREFIXES = {"google": "gemini", "models": "gemini", "openai": "", "anthropic": ""}
@@ -39,6 +39,7 @@ class Step(NamedTuple):
     why: str
     last_resort: bool = False
     """Members said to be gone and successors: asked only where nothing that is served can be."""
+    is_successor: bool = False
 
 
 class Exclusion(NamedTuple):
@@ -54,7 +55,9 @@ class Route(NamedTuple):
     notices: tuple[str, ...] = ()
     excluded: tuple[Exclusion, ...] = ()
     rerouted_from: str = ""
-    """The closed model that was asked for, when the route leads around it."""
+    """What was asked for and cannot answer, when the route leads around it."""
+    ended: str = ""
+    """Why it cannot."""
 
 
 class Book(NamedTuple):
@@ -124,10 +127,15 @@ def _around_closed(
     book: Book,
 ) -> Route:
     """The same family elsewhere, for a model whose service or deployment has ended."""
-    closed = [model for step in found for model in step.models if _is_shut(model, book)]
-    if not closed:
-        raise _no_credential(name, found, excluded, book)
-    first = closed[0]
+    from freellm_cli.core import route_refusals as refusals
+
+    shut = [model for step in found for model in step.models if _is_shut(model, book)]
+    own = [model for step in found if not step.is_successor for model in step.models]
+    first = next((model for model in shut if model in own), None)
+    if first is None and not steps:
+        raise refusals.no_credential(name, found, excluded, book)
+    if first is None:
+        return Route(asked, steps, (), excluded, name, f"no key of yours reaches {name}")
     detour = _detour(first, book) if book.reroute_closed else ()
     tried = {model.id for step in steps for model in step.models}
     detour = tuple(
@@ -136,11 +144,12 @@ def _around_closed(
         if (kept := tuple(model for model in step.models if model.id not in tried))
     )
     if not detour and not steps:
-        raise _closed(first, book)
-    notice = _ended_note(first, book)
+        raise refusals.closed(name, first, _served_elsewhere(first, book), book)
+    ended = refusals.ended_note(first, book)
+    notice = ended
     if detour and not steps:
         notice += f": asking {', '.join(_ids(detour)[:3])} instead"
-    return Route(asked, steps + detour, (notice,), excluded, rerouted_from=first.id)
+    return Route(asked, steps + detour, (notice,), excluded, first.id, ended)
 
 
 def _has_ended(model: ModelSpec, book: Book) -> bool:
@@ -162,57 +171,9 @@ def _detour(model: ModelSpec, book: Book) -> tuple[Step, ...]:
     return tuple(step for step in steps if not step.last_resort) or steps
 
 
-def _ended_note(model: ModelSpec, book: Book) -> str:
-    provider = book.catalog.provider(model.provider)
-    if provider.status == "closed":
-        since = f" on {provider.status_date}" if provider.status_date else ""
-        return f"{provider.title} closed{since}"
-    if provider.status == "restricted" and model.provider not in book.usable:
-        since = f" since {provider.status_date}" if provider.status_date else ""
-        return f"{provider.title} is closed to most people{since}"
-    since = f" since {model.status_date}" if model.status_date else ""
-    return f"{model.id} is listed as no longer served{since}"
-
-
-def _closed(model: ModelSpec, book: Book) -> ProviderClosed:
-    known = _ids(_family_steps(model.family, book)) if model.family else ()
-    instead = tuple(other for other in known if not _has_ended_id(other, book))
-    hint = (
-        f"use {', '.join(instead[:4])}: add a key with `freellm keys add {instead[0].split('/')[0]}`"
-        if instead
-        else "see `freellm models --recommended` for what to use instead"
-    )
-    return ProviderClosed(f"{_ended_note(model, book)}, and {model.id} cannot be asked", hint=hint)
-
-
-def _has_ended_id(model_id: str, book: Book) -> bool:
-    model = book.catalog.model(model_id)
-    return model is None or _has_ended(model, book)
-
-
-def _no_credential(
-    name: str, found: Sequence[Step], excluded: tuple[Exclusion, ...], book: Book
-) -> NoCredential:
-    providers = sorted({model.provider for step in found for model in step.models})
-    if not providers:
-        return NoCredential(
-            "no key and no login is stored, so there is nothing to ask",
-            hint="run `freellm keys add gemini` (or see `freellm models --recommended`); "
-            "`freellm demo` shows it all without a key",
-        )
-    if any("settings" in item.reason for item in excluded):
-        return NoCredential(
-            f"the settings allow none of the models that {name!r} stands for",
-            hint="see `freellm config show` (providers.*.models)",
-        )
-    commands = " or ".join(f"`{_way_in(book.catalog.provider(name))}`" for name in providers[:3])
-    return NoCredential(f"no key for {', '.join(providers[:3])}: run {commands}", hint="")
-
-
-def _way_in(provider: ProviderSpec) -> str:
-    if provider.auth == "oauth":
-        return f"freellm oauth login {provider.id.replace('_', '-')}"
-    return f"freellm keys add {provider.id}"
+def _served_elsewhere(model: ModelSpec, book: Book) -> tuple[str, ...]:
+    steps = _family_steps(model.family, book) if model.family else ()
+    return tuple(m.id for step in steps for m in step.models if not _is_shut(m, book))
 
 
 def _ids(steps: Sequence[Step]) -> tuple[str, ...]:
@@ -280,7 +241,8 @@ def _family_steps(family: str, book: Book) -> tuple[Step, ...]:
     for successor in book.catalog.successors(family)[:MAX_SUCCESSORS]:
         later = tuple(m for m in book.catalog.family(successor) if not _has_ended(m, book))
         if later:
-            steps.append(Step(later, f"{successor}, successor of {family}", True))
+            why = f"{successor}, successor of {family}"
+            steps.append(Step(later, why, last_resort=True, is_successor=True))
     if closed:
         steps.append(Step(closed, f"family {family}, service closed", True))
     return tuple(steps)
@@ -326,17 +288,6 @@ def _virtual_rank(name: str, model: ModelSpec) -> tuple[bool, bool, bool]:
 
 
 def _unknown(name: str, book: Book) -> UnknownName:
-    provider = name.partition("/")[0]
-    nearest = list(book.catalog.nearest_models(name, 3))
-    if "/" in name and provider not in book.catalog.provider_ids():
-        import difflib
+    from freellm_cli.core.route_refusals import unknown
 
-        ids = book.catalog.provider_ids()
-        close = difflib.get_close_matches(provider, ids, 1, 0.6)
-        nearest = [f"{close[0]}/{name.partition('/')[2]}"] if close else nearest
-    hint = "see `freellm models --names`"
-    if nearest:
-        hint = f"did you mean {', '.join(nearest)}?"
-    return UnknownName(
-        f"no model, family or alias is called {name!r}", hint=hint, nearest=tuple(nearest)
-    )
+    return unknown(name, book)

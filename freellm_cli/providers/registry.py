@@ -17,6 +17,7 @@ from freellm_cli.providers.naming import NameRules
 CUSTOM = "custom"
 _RANK = {"active": 0, "expires": 1, "unknown": 2, "restricted": 3, "closed": 4}
 _JUST_CHAT = frozenset({"chat"})
+_A_SLIP = 0.85  # so alike (difflib) that only a finger slipped
 
 Listed = dict[str, dict[str, ModelSpec]]
 """Provider id -> wire name -> what is said of that model."""
@@ -63,10 +64,16 @@ class Catalog:
         return known
 
     def _unknown_provider(self, provider: str) -> UnknownName:
-        nearest = _nearest(provider, {name: name for name in self.provider_ids()}, 3, 0.5)
+        known: dict[str, str] = {}
+        for spec in reversed(self.providers()):
+            known |= dict.fromkeys(spec.title.lower().strip("()").split(), spec.id)
+        nearest = _nearest(provider, known | {name: name for name in self.provider_ids()}, 3, 0.65)
         return UnknownName(
             f"no provider is called {provider!r}",
-            hint=f"did you mean {nearest[0]}?" if nearest else "see `freellm models`",
+            hint=f"did you mean {nearest[0]}?"
+            if nearest
+            else f"known: {', '.join(p.id for p in self.providers() if p.status != 'closed')}; "
+            "another host: `freellm config set providers.NAME.base_url URL`",
             nearest=nearest,
         )
 
@@ -153,7 +160,17 @@ class Catalog:
         for model in self.models():
             known[model.id] = known[model.name] = model.id
         known |= {family: family for family in self._all_families()}
-        return _nearest(name, known, n, 0.6)
+        close = _nearest(name, known, n, 0.6)
+        start = name.lower()
+        begins = [family for family in self._all_families() if family.startswith(start)]
+        if len(start) < 3 or not begins or _nearest(name, known, 1, _A_SLIP):
+            return close
+        begins.sort(key=self._standing)
+        return tuple(dict.fromkeys((*begins, *close)))[:n]
+
+    def _standing(self, family: str) -> tuple[int, bool]:
+        """Families with good models that are served come first."""
+        return min((_rank(model) for model in self.family(family)), default=(9, True))
 
     # families
 

@@ -373,8 +373,7 @@ class _Call:
     def _notices(self, target: PoolTarget) -> tuple[str, ...]:
         route = self._plan.route
         if route.rerouted_from and target.model.id != route.rerouted_from:
-            closed = route.notices[0].split(":")[0] if route.notices else route.rerouted_from
-            return (f"{closed}; {target.model.id} answers instead",)
+            return (f"{route.ended}; {target.model.id} answers instead",)
         return ()
 
     def _record(

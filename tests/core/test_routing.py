@@ -103,13 +103,47 @@ def test_rerouting_can_be_turned_off_and_then_says_what_to_use() -> None:
 def test_no_key_at_all_says_where_to_begin() -> None:
     with pytest.raises(NoCredential) as caught:
         resolve("", book())
-    assert "freellm keys add" in caught.value.hint
+    assert "freellm setup" in caught.value.hint
 
 
 def test_a_model_without_a_key_names_the_command() -> None:
     with pytest.raises(NoCredential) as caught:
         resolve("groq/openai/gpt-oss-120b", book("gemini"))
-    assert "freellm keys add groq" in caught.value.message
+    assert caught.value.message == "no key of yours reaches groq/openai/gpt-oss-120b"
+    assert "freellm keys add groq" in caught.value.hint
+
+
+def test_a_host_at_home_is_not_offered_as_if_it_sold_keys() -> None:
+    with pytest.raises(NoCredential) as caught:
+        resolve("kimi-k3", book("groq"))
+    assert "nvidia_nim" in caught.value.hint
+    assert "ollama" not in caught.value.hint
+
+
+def test_a_family_that_has_gone_names_what_opens_it_elsewhere() -> None:
+    with pytest.raises(ProviderClosed) as caught:
+        resolve("kimi-k2", book("groq"))
+    assert "no key of yours reaches kimi-k2" in caught.value.message
+    assert "`freellm keys add huggingface` opens huggingface/" in caught.value.hint
+
+
+def test_who_says_a_providers_name_is_told_its_models() -> None:
+    with pytest.raises(UnknownName) as caught:
+        resolve("groq", book("groq"))
+    assert caught.value.nearest[0] == "groq/openai/gpt-oss-120b"
+
+
+def test_the_beginning_of_a_familys_name_offers_the_good_ones_that_are_served() -> None:
+    with pytest.raises(UnknownName) as caught:
+        resolve("qwen", book("groq"))
+    assert ids(resolve(caught.value.nearest[0], book("groq")))
+
+
+def test_a_family_whose_successor_answers_says_why() -> None:
+    route = resolve("gpt-4o", book("groq"))
+    assert ids(route)
+    assert route.rerouted_from
+    assert "GitHub Models closed" in route.ended
 
 
 def test_auto_takes_recommended_models_of_usable_providers_only() -> None:

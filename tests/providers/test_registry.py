@@ -27,6 +27,23 @@ def model(catalog: Any, model_id: str) -> ModelSpec:
 # names
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("google", "gemini"), ("gogle", "gemini"), ("nvidia", "nvidia_nim"), ("GROQ", "groq")],
+)
+def test_a_provider_is_known_by_its_companys_name_too(typed: str, meant: str) -> None:
+    with pytest.raises(UnknownName, match="no provider is called") as caught:
+        CATALOG.provider(typed)
+    assert caught.value.nearest[0] == meant
+
+
+def test_a_provider_like_no_other_is_answered_with_those_that_there_are() -> None:
+    with pytest.raises(UnknownName) as caught:
+        CATALOG.provider("anthropic")
+    assert "groq" in caught.value.hint
+    assert "iflow" not in caught.value.hint
+
+
 def test_an_unknown_provider_is_refused_with_the_nearest_names() -> None:
     with pytest.raises(UnknownName) as caught:
         CATALOG.provider("gemni")
