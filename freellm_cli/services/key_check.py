@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from freellm_cli.core.catalog import filled_in
 from freellm_cli.core.credentials import Credential
-from freellm_cli.core.errors import TransportFault
+from freellm_cli.core.errors import CredentialRefused, FreellmError, TransportFault
 from freellm_cli.core.http import HttpRequest, Timeouts
 from freellm_cli.core.secret import Secret
 from freellm_cli.core.verdicts import classify
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
 
 CHECK_TIMEOUTS = Timeouts(connect=10, first_token=20, idle=20, total=30)
+_CODE_ASSIST = "gemini_cli"
 _REFUSING = ("auth_invalid", "auth_forbidden", "key_suspended", "payment_required")
 
 
@@ -28,9 +30,16 @@ class KeyCheck(NamedTuple):
 
 
 def check_key(
-    runtime: Runtime, provider: ProviderSpec, secret: Secret, extra: dict[str, str]
+    runtime: Runtime,
+    provider: ProviderSpec,
+    secret: Secret,
+    extra: dict[str, str],
+    on_good: Callable[[bytes], object] = lambda body: None,
 ) -> KeyCheck:
-    """Asks the provider's cheapest authenticated endpoint. Never raises for a provider's answer."""
+    """Asks the provider's cheapest authenticated endpoint. Never raises for a provider's answer.
+
+    `on_good` is given the body of an answer that accepts the key: some say what is left of it.
+    """
     if provider.status == "closed" and not runtime.settings.provider(provider.id).base_url:
         return KeyCheck("unknown", f"{provider.title} has closed; nothing was sent")
     filled = filled_in(provider, extra)
@@ -39,10 +48,15 @@ def check_key(
         return KeyCheck(
             "unknown", f"{provider.title} has no free way to check a key: the first call will tell"
         )
-    return _judge(runtime, provider, request)
+    return _judge(runtime, provider, request, on_good)
 
 
-def _judge(runtime: Runtime, provider: ProviderSpec, request: HttpRequest) -> KeyCheck:
+def _judge(
+    runtime: Runtime,
+    provider: ProviderSpec,
+    request: HttpRequest,
+    on_good: Callable[[bytes], object],
+) -> KeyCheck:
     try:
         response = runtime.transport.send(request, CHECK_TIMEOUTS)
         try:
@@ -56,6 +70,7 @@ def _judge(runtime: Runtime, provider: ProviderSpec, request: HttpRequest) -> Ke
     )
     message = runtime.redactor.clean(verdict.message).strip().split("\n")[0][:200]
     if 200 <= response.status < 300 and verdict.kind not in _REFUSING:
+        on_good(body)
         return KeyCheck("good", "accepted")
     if verdict.kind in ("rate_limited_minute", "quota_exhausted_day"):
         return KeyCheck("good", f"accepted, but limited now: {message}", verdict.kind)
@@ -67,9 +82,43 @@ def _judge(runtime: Runtime, provider: ProviderSpec, request: HttpRequest) -> Ke
 
 
 def check_credential(runtime: Runtime, credential: Credential) -> KeyCheck:
-    """The same for a stored credential; a host that needs no key is asked for its list."""
+    """The same for a stored credential, and what its provider says of its quota goes to the ledger; a host
+    that needs no key is asked for its list."""
     provider = runtime.catalog.provider(credential.provider)
     secret = credential.secret
+    if credential.kind == "oauth" and credential.provider == _CODE_ASSIST:
+        return _check_code_assist(runtime, credential)
     if secret is None:
         return KeyCheck("good", "needs no key")
-    return check_key(runtime, provider, secret, dict(credential.extra))
+    return check_key(
+        runtime, provider, secret, dict(credential.extra), _teacher(runtime, credential)
+    )
+
+
+def _teacher(runtime: Runtime, credential: Credential) -> Callable[[bytes], object]:
+    from freellm_cli.services import openrouter_quota
+
+    if credential.provider != openrouter_quota.PROVIDER:
+        return lambda body: None
+    from freellm_cli.services.pool import Pool
+
+    counted = next(item for item in Pool(runtime).credentials() if item.id == credential.id)
+    return lambda body: openrouter_quota.learn_from(runtime, counted, body)
+
+
+def _check_code_assist(runtime: Runtime, credential: Credential) -> KeyCheck:
+    """A login is good when Google tells its quota; refreshing it on the way is part of the proof."""
+    from freellm_cli.services.code_assist_quota import read_quota
+
+    login = next((item for item in runtime.logins.list() if item.id == credential.id), None)
+    if login is None:
+        return KeyCheck("unknown", "no such login any more")
+    try:
+        quotas = read_quota(runtime, login)
+    except CredentialRefused as error:
+        return KeyCheck("bad", error.message, "auth_invalid")
+    except FreellmError as error:
+        return KeyCheck("unknown", error.message)
+    if not quotas:
+        return KeyCheck("unknown", "Google told no quota: the first call will tell")
+    return KeyCheck("good", f"accepted; the quotas of {len(quotas)} models were read")

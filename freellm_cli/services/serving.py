@@ -15,6 +15,7 @@ from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
     from freellm_cli.services.oauth_background import BackgroundRefresh
+    from freellm_cli.services.openrouter_quota import Reading
     from freellm_cli.services.runtime import Runtime
 
 __all__ = ["Cancel", "Household", "LiveHousehold"]
@@ -45,6 +46,7 @@ class LiveHousehold:
         self._first = runtime
         self._now: Household | None = None
         self._refresh: BackgroundRefresh | None = None
+        self._meters: Reading | None = None
 
     def now(self) -> Household:
         """Raises ConfigError or StoreError if the very first reading fails."""
@@ -56,6 +58,7 @@ class LiveHousehold:
                 self._now = _furnished(self._first)
                 self._looked_at = self._monotonic()
                 self._keep_logins_fresh(self._first)
+                self._read_meters(self._first)
             elif self._monotonic() - self._looked_at >= LOOK_EVERY_S:
                 self._looked_at = self._monotonic()
                 self._look(self._now)
@@ -69,6 +72,7 @@ class LiveHousehold:
         try:
             self._now = _furnished(known.runtime.renewed())
             self._keep_logins_fresh(self._now.runtime)
+            self._read_meters(self._now.runtime)
         except FreellmError as error:
             self._notice(f"the changed settings are not used: {error.message}")
 
@@ -82,9 +86,20 @@ class LiveHousehold:
             self._refresh = BackgroundRefresh(runtime)
             self._refresh.start()
 
+    def _read_meters(self, runtime: Runtime) -> None:
+        """What providers count of keys that others may use elsewhere."""
+        from freellm_cli.services.openrouter_quota import Reading
+
+        if self._meters is not None:
+            self._meters.stop()
+        self._meters = Reading(runtime)
+        self._meters.start()
+
     def close(self) -> None:
         if self._refresh is not None:
             self._refresh.stop()
+        if self._meters is not None:
+            self._meters.stop()
         (self._now.runtime if self._now else self._first).close()
 
 
