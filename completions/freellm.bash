@@ -457,6 +457,7 @@ _freellm_flags() {
 --threads
 --drain
 --log-content
+--open
 --install-service
 --uninstall-service
 --print

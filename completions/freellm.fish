@@ -115,6 +115,7 @@ complete -c freellm -n '__freellm_at \'serve\'' -l cors-origin -r -d 'A web page
 complete -c freellm -n '__freellm_at \'serve\'' -l threads -r -d 'Most requests answered at once.'
 complete -c freellm -n '__freellm_at \'serve\'' -l drain -r -d 'Seconds that running answers get at the end.'
 complete -c freellm -n '__freellm_at \'serve\'' -l log-content -d 'Write prompts and answers to the log.'
+complete -c freellm -n '__freellm_at \'serve\'' -l open -d 'Show the server\'s page in the browser.'
 complete -c freellm -n '__freellm_at \'serve\'' -l install-service -d 'Let the system start it (systemd, launchd, Windows).'
 complete -c freellm -n '__freellm_at \'serve\'' -l uninstall-service -d 'Stop and remove that again.'
 complete -c freellm -n '__freellm_at \'serve\'' -l print -d 'With --install-service: write nothing, show it.'

@@ -21,7 +21,7 @@ $script:FreellmCommands = @{
     }
     'serve' = @{
         Words = @()
-        Flags = @('--host', '--port', '--token', '--profile', '--simulate', '--cors-origin', '--threads', '--drain', '--log-content', '--install-service', '--uninstall-service', '--print', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Flags = @('--host', '--port', '--token', '--profile', '--simulate', '--cors-origin', '--threads', '--drain', '--log-content', '--open', '--install-service', '--uninstall-service', '--print', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
         Values = @{ '--host' = ''; '--port' = ''; '--token' = ''; '--profile' = '=game'; '--simulate' = ''; '--cors-origin' = ''; '--threads' = ''; '--drain' = ''; '--config-dir' = ''; '--state-dir' = '' }
         Argument = ''; Many = $false
     }

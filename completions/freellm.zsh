@@ -130,6 +130,7 @@ _freellm_serve() {
         '--threads=''[Most requests answered at once.]:THREADS: ' \
         '--drain=''[Seconds that running answers get at the end.]:DRAIN: ' \
         '--log-content''[Write prompts and answers to the log.]' \
+        '--open''[Show the server'\''s page in the browser.]' \
         '--install-service''[Let the system start it (systemd, launchd, Windows).]' \
         '--uninstall-service''[Stop and remove that again.]' \
         '--print''[With --install-service\: write nothing, show it.]' \

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from freellm_cli.cli.face import Face
 from freellm_cli.core import errors
@@ -22,8 +22,20 @@ def run(argv: list[str]) -> int:
     return guarded(lambda: dispatch(argv, face), face)
 
 
-def dispatch(argv: list[str], face: Face) -> int:
-    """Runs one command line with these streams. Raises FreellmError and what `guarded` handles."""
+def dispatch(
+    argv: list[str], face: Face, programs: Callable[[], Sequence[str]] | None = None
+) -> int:
+    """Runs one command line with these streams. Raises FreellmError and what `guarded` handles.
+
+    `programs`: what runs in this console; None asks Windows, where a double click is a command line too.
+    """
+    if not argv and (programs is not None or sys.platform == "win32"):
+        from freellm_cli.cli import double_click
+
+        if double_click.was_double_clicked(face, (programs or double_click.console_programs)()):
+            from freellm_cli.cli.serve_face import serve
+
+            return double_click.serve_and_show(face, lambda: serve(face, {}, show_page=True))
     if "chat" in argv[:6]:
         from freellm_cli.cli import quick_parse
 

@@ -47,6 +47,9 @@ def serve(
     log_content: Annotated[
         bool, typer.Option("--log-content", help="Write prompts and answers to the log.")
     ] = False,
+    open_page: Annotated[
+        bool, typer.Option("--open", help="Show the server's page in the browser.")
+    ] = False,
     install_service: Annotated[
         bool,
         typer.Option(
@@ -63,6 +66,7 @@ def serve(
     """Serve OpenAI, Anthropic and Gemini clients on this machine.
 
     Point them at http://127.0.0.1:8000/v1 (Anthropic and Gemini clients: without /v1), with any API key.
+    http://127.0.0.1:8000 in a browser shows the pool and who answers.
 
     Example: freellm serve --profile game
     """
@@ -88,4 +92,4 @@ def serve(
         raise typer.Exit(write(ctx.obj, overrides, simulate=simulate, only_print=only_print))
     from freellm_cli.cli.serve_face import serve as run
 
-    raise typer.Exit(run(ctx.obj, overrides, simulate=simulate))
+    raise typer.Exit(run(ctx.obj, overrides, simulate=simulate, show_page=open_page))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from freellm_cli.cli.face import Face
+from freellm_cli.core.errors import EXIT_DONE, ConfigError
 
 if TYPE_CHECKING:
     from freellm_cli.server.app import App
@@ -17,8 +18,28 @@ if TYPE_CHECKING:
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP")
 
 
-def serve(face: Face, overrides: Mapping[str, object], *, simulate: str | None = None) -> int:
-    """Runs until a signal comes. Raises ConfigError when it cannot begin."""
+Show = Callable[[str], bool]
+
+
+def serve(
+    face: Face,
+    overrides: Mapping[str, object],
+    *,
+    simulate: str | None = None,
+    show_page: bool = False,
+    show: Show | None = None,
+) -> int:
+    """Runs until a signal comes. Raises ConfigError when it cannot begin.
+
+    `show_page`: the browser is told to show the server's page, of a server that runs there already too.
+    `show(address)` does so and says whether there is a browser (None: the system's).
+    """
+    if show_page and show is None:
+        from freellm_cli.cli.oauth_talk import TerminalTalk
+
+        show = TerminalTalk(face).open_browser
+    elif not show_page:
+        show = None
     if simulate is not None:
         from freellm_cli.services.rehearsal import rehearsal
 
@@ -26,7 +47,7 @@ def serve(face: Face, overrides: Mapping[str, object], *, simulate: str | None =
             face.note(
                 f"every provider is simulated ({simulate}): no key is used, nothing leaves here"
             )
-            return _serve(face, runtime)
+            return _serve(face, runtime, show)
     from freellm_cli.services.runtime import Runtime
 
     runtime = Runtime(
@@ -36,10 +57,10 @@ def serve(face: Face, overrides: Mapping[str, object], *, simulate: str | None =
         overrides=overrides,
         notice=face.note,
     )
-    return _serve(face, runtime)
+    return _serve(face, runtime, show)
 
 
-def _serve(face: Face, runtime: Runtime) -> int:
+def _serve(face: Face, runtime: Runtime, show: Show | None) -> int:
     from freellm_cli.server.access_log import AccessLog
     from freellm_cli.server.app import App
     from freellm_cli.server.options import options_from
@@ -58,8 +79,13 @@ def _serve(face: Face, runtime: Runtime) -> int:
     before = _on_signals(stopping)
     background = _background_refresh(runtime)
     try:
-        app.start()
-        _announce(face, app)
+        try:
+            app.start()
+        except ConfigError:
+            if show is None or not _shown_elsewhere(face, runtime, show):
+                raise
+            return EXIT_DONE
+        _announce(face, app, show)
         _wait(stopping)
         return _stop(face, app)
     finally:
@@ -79,13 +105,42 @@ def _background_refresh(runtime: Runtime) -> BackgroundRefresh | None:
     return background
 
 
-def _announce(face: Face, app: App) -> None:
+def _announce(face: Face, app: App, show: Show | None) -> None:
     host, port = app.addresses[0]
-    shown = f"[{host}]" if ":" in host else host
-    face.note(f"serving on http://{shown}:{port}/v1")
+    url = _address(host, port)
+    face.note(f"serving on {url}/v1; a page for you: {_address(_reachable(host), port)}")
     if face.json:
-        face.print_json({"url": f"http://{shown}:{port}", "port": port})
+        face.print_json({"url": url, "port": port})
         face.out.flush()
+    if show is not None:
+        _show(face, show, _address(_reachable(host), port))
+
+
+def _shown_elsewhere(face: Face, runtime: Runtime, show: Show) -> bool:
+    """Whether a freellm serves there already, whose page is shown then."""
+    from freellm_cli.services.running_server import is_freellm
+
+    url = _address(_reachable(runtime.settings.serve.host), runtime.settings.serve.port)
+    if not is_freellm(runtime, url):
+        return False
+    face.note(f"a server runs already on {url}")
+    _show(face, show, url)
+    return True
+
+
+def _show(face: Face, show: Show, url: str) -> None:
+    if not show(f"{url}/"):
+        face.note(f"no browser could be opened here: go to {url}")
+
+
+def _address(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _reachable(host: str) -> str:
+    """Where this machine's browser finds a server that listens on every address."""
+    name = host.strip("[]")
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(name, name)  # noqa: S104 - not bound to
 
 
 def _on_signals(stopping: threading.Event) -> dict[Any, Any]:

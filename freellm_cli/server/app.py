@@ -20,6 +20,7 @@ from freellm_cli.server.guard import Guard
 from freellm_cli.server.listening import listen
 from freellm_cli.server.metrics import Metrics
 from freellm_cli.server.options import Options
+from freellm_cli.server.page.desk import Desk
 from freellm_cli.server.watcher import Watcher
 from freellm_cli.services.runtime import Runtime
 from freellm_cli.services.serve_profile import ServeProfile, profile_of
@@ -81,6 +82,7 @@ class App:
         """Handlers of this server alone, in place of the usual ones."""
         self.watcher = Watcher(self._monotonic)
         self.metrics = Metrics()
+        self.page = Desk(self)
         self._serving: set[Connection] = set()
         self._door: Door | None = None
         self.is_draining = False
@@ -119,6 +121,7 @@ class App:
         if not finished:
             self._end_everything()
             self._crew.close(_LAST_WORDS_S)
+        self.page.live.stop()
         self.watcher.stop()
         self._log.stop()
         self._live.close()
@@ -169,6 +172,21 @@ class App:
             self._profiles = (household, profile)
         return profile
 
+    # What the page asks
+
+    @property
+    def answering(self) -> int:
+        """Questions to models that are being answered."""
+        return len(self.watcher.everyone())
+
+    def report(self, error: BaseException) -> None:
+        self._crash(error)
+
+    def left(self) -> None:
+        """A connection that the page had was closed."""
+        if self._door is not None:
+            self._door.left()
+
     # What the door leads to
 
     def serve(self, connection: Connection) -> bool:
@@ -199,7 +217,9 @@ class App:
             raise
         finally:
             self._serving.discard(connection)
-            if keep:
+            if connection.new_owner is not None:
+                connection.new_owner(connection)
+            elif keep:
                 self._door.adopt(connection)
             else:
                 connection.close()
@@ -230,7 +250,8 @@ class App:
             self._enter(exchange)
         if exchange.keeps_alive:
             return True
-        connection.finish()
+        if connection.new_owner is None:
+            connection.finish()
         return False
 
     def _refuse(self, connection: Connection, request_id: str, refusal: HttpRefusal) -> None:
@@ -255,6 +276,7 @@ class App:
         entry.dialect = exchange.dialect
         entry.ms = (self._monotonic() - exchange.began) * 1000
         self.metrics.count(entry)
+        self.page.seen(entry)
         self._log.add(entry)
 
     def _answer(self, exchange: Exchange) -> None:
@@ -299,7 +321,10 @@ class App:
         if exchange.dialect == "anthropic":
             exchange.fields.append(("request-id", exchange.request_id))
         self._guard.check_host(headers)
-        exchange.fields += self._guard.check_origin(headers)
+        if place is not None and place.is_for_the_page:
+            self.page.gate.check_origin(headers)
+        else:
+            exchange.fields += self._guard.check_origin(headers)
         if head.method == "OPTIONS":
             exchange.body = exchange.connection.read_body(head)
             exchange.body_was_read = True

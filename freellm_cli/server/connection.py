@@ -31,14 +31,19 @@ class Limits:
 
 
 class Connection:
-    """Owned by one thread at a time: the door while it is idle, a worker while it is served."""
+    """Owned by one thread at a time: the door while it is idle, a worker while it is served, `new_owner`
+    after that."""
 
-    __slots__ = ("_limits", "_monotonic", "_timeout", "head_since", "held", "idle_since", "sock")
+    __slots__ = (
+        "_limits", "_monotonic", "_timeout", "head_since", "held", "idle_since", "new_owner", "sock",
+    )  # fmt: skip
 
     def __init__(self, sock: socket.socket, limits: Limits, monotonic: Callable[[], float]) -> None:
         self.sock = sock
         self.held = b""
         """What came and belongs to no request yet."""
+        self.new_owner: Callable[[Connection], None] | None = None
+        """Who takes it from the worker, instead of the door."""
         self._limits = limits
         self._monotonic = monotonic
         self._timeout = 0.0

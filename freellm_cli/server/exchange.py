@@ -95,6 +95,25 @@ class Exchange:
         )
         self.answer(status, body, fields=fields)
 
+    def hand_over(
+        self,
+        owner: Callable[[Connection], None],
+        *,
+        content_type: str,
+        fields: Mapping[str, str],
+    ) -> None:
+        """Begins an answer that `owner` goes on with when this request is over here, until either side
+        closes. Raises ClientGone."""
+        with self._lock:
+            self._check_open()
+            self._ended = self._begun = True
+            self.status = 200
+            self.keeps_alive = False
+            lines = [("content-type", content_type), *_STREAM_FIELDS, *fields.items()]
+            self._send(reply.head(200, [*lines, *self._closing_fields()]))
+            if self.head.method != "HEAD":
+                self.connection.new_owner = owner
+
     def fail(self, error: FreellmError) -> None:
         """`error` in the client's dialect: as a status, or in the stream that has begun."""
         writer = self._writer

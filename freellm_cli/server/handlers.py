@@ -12,6 +12,7 @@ from freellm_cli.core.faces import models_list
 from freellm_cli.core.faces.errors import HttpRefusal
 from freellm_cli.server import status
 from freellm_cli.server.chat_handler import answer_chat, parse_json
+from freellm_cli.server.page import handlers as page_handlers
 from freellm_cli.server.router import Place
 from freellm_cli.services.serving_models import model_row, model_rows
 
@@ -169,7 +170,7 @@ HANDLERS: dict[str, Handler] = {
     "ollama_generate": ollama_generate,
     "ollama_version": ollama_version,
     "ollama_tags": ollama_tags,
-    "front_page": status.front_page,
+    **page_handlers.HANDLERS,
     "healthz": status.healthz,
     "readyz": status.readyz,
     "limits": status.limits,

@@ -26,6 +26,11 @@ class Route(NamedTuple):
     dialect: str = "openai"
     is_open: bool = False
 
+    @property
+    def is_for_the_page(self) -> bool:
+        """No other site may use it, also none that may ask models."""
+        return self.path.startswith("page/") or not self.path
+
 
 # A row here, a function in `handlers`, a test in tests/server.
 ROUTES: tuple[Route, ...] = (
@@ -40,6 +45,11 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "engines", "models"),
     Route("GET", "limits", "limits"),
     Route("GET", "", "front_page", is_open=True),
+    Route("GET", "page/events", "page_events"),
+    Route("POST", "page/ask", "page_ask"),
+    Route("POST", "page/keys", "page_add_key"),
+    Route("POST", "page/keys/check", "page_check_key"),
+    Route("GET", "page/*", "page_file", is_open=True),
     Route("GET", "health", "healthz", is_open=True),
     Route("GET", "healthz", "healthz", is_open=True),
     Route("GET", "readyz", "readyz", is_open=True),
@@ -80,6 +90,10 @@ class Place(NamedTuple):
     rest: str = ""
     model: str = ""
     """The model that the path names (Azure's deployments)."""
+
+    @property
+    def is_for_the_page(self) -> bool:
+        return any(route.is_for_the_page for route in self.methods.values())
 
 
 def find(path: str) -> Place | None:

@@ -27,7 +27,8 @@ Ready     {base}/readyz
 """
 
 
-def front_page(app: App, exchange: Exchange, place: Place) -> None:
+def plain_front(app: App, exchange: Exchange) -> None:
+    """What `/` says where there is no browser."""
     token = " that is serve.token" if app.has_token else ", or none"
     base = f"http://{exchange.head.headers.get('host') or '127.0.0.1'}"
     text = _FRONT.format(version=__version__, base=base, token=token)
