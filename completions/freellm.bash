@@ -49,6 +49,9 @@ _freellm_is_command() {
             'limits' | \
             'limits why' | \
             'limits reset' | \
+            'limits drift' | \
+            'limits forget' | \
+            'limits plan' | \
             'why' | \
             'route' | \
             'history' | \
@@ -71,7 +74,8 @@ _freellm_is_command() {
             'config check' | \
             'doctor' | \
             'demo' | \
-            'completion') return 0 ;;
+            'completion' | \
+            'completion install') return 0 ;;
     esac
     return 1
 }
@@ -180,6 +184,7 @@ _freellm_takes_value() {
             'models --state-dir' | \
             'models show --config-dir' | \
             'models show --state-dir' | \
+            'models test --share' | \
             'models test --config-dir' | \
             'models test --state-dir' | \
             'limits --model' | \
@@ -194,6 +199,18 @@ _freellm_takes_value() {
             'limits why --state-dir' | \
             'limits reset --config-dir' | \
             'limits reset --state-dir' | \
+            'limits drift --config-dir' | \
+            'limits drift --state-dir' | \
+            'limits forget --config-dir' | \
+            'limits forget --state-dir' | \
+            'limits plan --model' | \
+            'limits plan -m' | \
+            'limits plan --requests' | \
+            'limits plan -n' | \
+            'limits plan --tokens' | \
+            'limits plan --by' | \
+            'limits plan --config-dir' | \
+            'limits plan --state-dir' | \
             'why --config-dir' | \
             'why --state-dir' | \
             'route --config-dir' | \
@@ -248,7 +265,9 @@ _freellm_takes_value() {
             'demo --config-dir' | \
             'demo --state-dir' | \
             'completion --config-dir' | \
-            'completion --state-dir') return 0 ;;
+            'completion --state-dir' | \
+            'completion install --config-dir' | \
+            'completion install --state-dir') return 0 ;;
     esac
     return 1
 }
@@ -269,9 +288,11 @@ auto' ;;
         'chat -a' | 'chat --attach') kind=files ;;
         'chat --json-schema') kind=files ;;
         'chat -t' | 'chat --template') kind=templates ;;
+        'chat --conversation') kind=conversations ;;
         'chat --config-dir') kind=folders ;;
         'chat --state-dir') kind=folders ;;
         'serve --profile') candidates='game' ;;
+        'serve --simulate') kind=simulations ;;
         'serve --config-dir') kind=folders ;;
         'serve --state-dir') kind=folders ;;
         'batch -o' | 'batch --output') kind=files ;;
@@ -312,6 +333,8 @@ jsonl' ;;
         'oauth refresh --state-dir') kind=folders ;;
         'oauth logout --config-dir') kind=folders ;;
         'oauth logout --state-dir') kind=folders ;;
+        'oauth import --provider') candidates='gemini-cli
+iflow' ;;
         'oauth import --config-dir') kind=folders ;;
         'oauth import --state-dir') kind=folders ;;
         'oauth export --config-dir') kind=folders ;;
@@ -330,12 +353,20 @@ story' ;;
         'models show --state-dir') kind=folders ;;
         'models test --config-dir') kind=folders ;;
         'models test --state-dir') kind=folders ;;
+        'limits --model' | 'limits -m') kind=names ;;
         'limits --config-dir') kind=folders ;;
         'limits --state-dir') kind=folders ;;
         'limits why --config-dir') kind=folders ;;
         'limits why --state-dir') kind=folders ;;
         'limits reset --config-dir') kind=folders ;;
         'limits reset --state-dir') kind=folders ;;
+        'limits drift --config-dir') kind=folders ;;
+        'limits drift --state-dir') kind=folders ;;
+        'limits forget --config-dir') kind=folders ;;
+        'limits forget --state-dir') kind=folders ;;
+        'limits plan --model' | 'limits plan -m') kind=names ;;
+        'limits plan --config-dir') kind=folders ;;
+        'limits plan --state-dir') kind=folders ;;
         'why --config-dir') kind=folders ;;
         'why --state-dir') kind=folders ;;
         'route --config-dir') kind=folders ;;
@@ -350,6 +381,8 @@ story' ;;
         'history search --state-dir') kind=folders ;;
         'history delete --config-dir') kind=folders ;;
         'history delete --state-dir') kind=folders ;;
+        'history export --format') candidates='markdown
+jsonl' ;;
         'history export -o' | 'history export --output') kind=files ;;
         'history export --config-dir') kind=folders ;;
         'history export --state-dir') kind=folders ;;
@@ -384,6 +417,8 @@ story' ;;
         'demo --state-dir') kind=folders ;;
         'completion --config-dir') kind=folders ;;
         'completion --state-dir') kind=folders ;;
+        'completion install --config-dir') kind=folders ;;
+        'completion install --state-dir') kind=folders ;;
     esac
 }
 
@@ -708,7 +743,8 @@ _freellm_flags() {
 --config-dir
 --state-dir
 --help' ;;
-        'models test') candidates='--json
+        'models test') candidates='--share
+--json
 -v
 --verbose
 -q
@@ -742,6 +778,39 @@ _freellm_flags() {
 --state-dir
 --help' ;;
         'limits reset') candidates='--json
+-v
+--verbose
+-q
+--quiet
+--no-color
+--config-dir
+--state-dir
+--help' ;;
+        'limits drift') candidates='--json
+-v
+--verbose
+-q
+--quiet
+--no-color
+--config-dir
+--state-dir
+--help' ;;
+        'limits forget') candidates='--json
+-v
+--verbose
+-q
+--quiet
+--no-color
+--config-dir
+--state-dir
+--help' ;;
+        'limits plan') candidates='--model
+-m
+--requests
+-n
+--tokens
+--by
+--json
 -v
 --verbose
 -q
@@ -974,6 +1043,15 @@ _freellm_flags() {
 --config-dir
 --state-dir
 --help' ;;
+        'completion install') candidates='--json
+-v
+--verbose
+-q
+--quiet
+--no-color
+--config-dir
+--state-dir
+--help' ;;
     esac
 }
 
@@ -1020,23 +1098,31 @@ import
 export' ;;
         'oauth login '0) candidates='gemini-cli
 iflow' ;;
-        'oauth refresh '*) kind=credentials ;;
-        'oauth logout '*) kind=credentials ;;
+        'oauth refresh '*) kind=logins ;;
+        'oauth logout '*) kind=logins ;;
         'oauth import '0) kind=files ;;
-        'models '0) candidates='show
-test'; kind=providers ;;
+        'oauth export '*) kind=logins ;;
+        'models '0) kind=providers; candidates='show
+test' ;;
         'models show '0) kind=models ;;
         'models test '0) kind=models ;;
-        'limits '0) candidates='why
-reset'; kind=providers ;;
+        'limits '0) kind=providers; candidates='why
+reset
+drift
+forget
+plan' ;;
         'limits why '0) kind=targets ;;
         'limits reset '0) kind=targets ;;
+        'limits forget '0) kind=targets ;;
         'route '0) kind=names ;;
         'history '0) candidates='list
 show
 search
 delete
 export' ;;
+        'history show '0) kind=conversations ;;
+        'history delete '*) kind=conversations ;;
+        'history export '*) kind=conversations ;;
         'templates '0) candidates='list
 show
 edit' ;;
@@ -1052,7 +1138,12 @@ check' ;;
         'config get '0) kind=settings ;;
         'config set '0) kind=settings ;;
         'config unset '0) kind=settings ;;
-        'completion '0) candidates='bash
+        'completion '0) candidates='install
+bash
+zsh
+fish
+powershell' ;;
+        'completion install '0) candidates='bash
 zsh
 fish
 powershell' ;;
@@ -1095,7 +1186,7 @@ $("${words[0]}" _complete "$kind" "$tail" 2>/dev/null)" ;;
     if [[ $COMP_WORDBREAKS == *:* ]]; then breaks=:; fi
     if [[ $COMP_WORDBREAKS == *=* ]]; then breaks=$breaks=; fi
     if [[ -n $breaks && $cur == *[$breaks]* ]]; then rest=${cur%"${cur##*[$breaks]}"}; fi
-    while IFS= read -r name; do
+    while IFS=$'\t' read -r name _; do
         if [[ -n $name && $name == "$tail"* ]]; then
             name=$done$name
             COMPREPLY+=("${name#"$rest"}")

@@ -39,7 +39,7 @@ end
 
 complete -c freellm -f
 
-set -g __freellm_commands 'setup' 'chat' 'serve' 'batch' 'keys' 'keys add' 'keys list' 'keys check' 'keys enable' 'keys disable' 'keys label' 'keys remove' 'keys import' 'keys export' 'oauth' 'oauth login' 'oauth list' 'oauth refresh' 'oauth logout' 'oauth import' 'oauth export' 'models' 'models show' 'models test' 'limits' 'limits why' 'limits reset' 'why' 'route' 'history' 'history list' 'history show' 'history search' 'history delete' 'history export' 'templates' 'templates list' 'templates show' 'templates edit' 'config' 'config path' 'config show' 'config get' 'config set' 'config unset' 'config edit' 'config check' 'doctor' 'demo' 'completion'
+set -g __freellm_commands 'setup' 'chat' 'serve' 'batch' 'keys' 'keys add' 'keys list' 'keys check' 'keys enable' 'keys disable' 'keys label' 'keys remove' 'keys import' 'keys export' 'oauth' 'oauth login' 'oauth list' 'oauth refresh' 'oauth logout' 'oauth import' 'oauth export' 'models' 'models show' 'models test' 'limits' 'limits why' 'limits reset' 'limits drift' 'limits forget' 'limits plan' 'why' 'route' 'history' 'history list' 'history show' 'history search' 'history delete' 'history export' 'templates' 'templates list' 'templates show' 'templates edit' 'config' 'config path' 'config show' 'config get' 'config set' 'config unset' 'config edit' 'config check' 'doctor' 'demo' 'completion' 'completion install'
 set -g __freellm_valued --account --attach --bundle --by --client-secrets --config-dir --conversation --cors-origin --drain --env --family --for --format --host --json-schema --label --limit --max-tokens --min-context --model --older-than --option --output --param --port --profile --provider --requests --reserve --seed --set --share --simulate --state-dir --stop --system --temperature --template --think --threads --timeout --token --tokens --top-k --top-p --width -O -a -m -n -o -p -s -t
 
 complete -c freellm -n '__freellm_at \'\' 0' -a setup -d 'From nothing to the first answer, step by step.'
@@ -58,7 +58,7 @@ complete -c freellm -n '__freellm_at \'\' 0' -a config -d 'Show, set and check t
 complete -c freellm -n '__freellm_at \'\' 0' -a doctor -d 'A self-test: what is wrong, and what mends it.'
 complete -c freellm -n '__freellm_at \'\' 0' -a demo -d 'See it work on this machine: no key, no network.'
 complete -c freellm -n '__freellm_at \'\' 0' -a completion -d 'Completion for bash, zsh, fish and PowerShell.'
-complete -c freellm -n '__freellm_at \'\'' -l version -d 'Print the version.'
+complete -c freellm -n '__freellm_at \'\'' -l version -d 'Print the version; with -v, how it was built and where it lies.'
 complete -c freellm -n '__freellm_at \'\'' -l json -d 'Print JSON, for scripts.'
 complete -c freellm -n '__freellm_at \'\'' -s v -l verbose -d 'Say more on stderr.'
 complete -c freellm -n '__freellm_at \'\'' -s q -l quiet -d 'Say nothing on stderr but errors.'
@@ -96,7 +96,7 @@ complete -c freellm -n '__freellm_at \'chat\'' -l json-schema -r -F -d 'The answ
 complete -c freellm -n '__freellm_at \'chat\'' -s t -l template -r -a '(__freellm_names templates)' -d 'A prompt with a name.'
 complete -c freellm -n '__freellm_at \'chat\'' -s p -l param -r -d 'A template\'s variable.'
 complete -c freellm -n '__freellm_at \'chat\'' -s c -l continue -d 'Go on with the last conversation.'
-complete -c freellm -n '__freellm_at \'chat\'' -l conversation -r -d 'Go on with this one, or begin one of this name.'
+complete -c freellm -n '__freellm_at \'chat\'' -l conversation -r -a '(__freellm_names conversations)' -d 'Go on with this one, or begin one of this name.'
 complete -c freellm -n '__freellm_at \'chat\'' -l no-log -d 'Keep nothing of this.'
 complete -c freellm -n '__freellm_at \'chat\'' -l json -d 'Print JSON, for scripts.'
 complete -c freellm -n '__freellm_at \'chat\'' -s v -l verbose -d 'Say more on stderr.'
@@ -110,7 +110,7 @@ complete -c freellm -n '__freellm_at \'serve\'' -l host -r -d 'Address to listen
 complete -c freellm -n '__freellm_at \'serve\'' -l port -r -d 'Port (8000); 0: any free one.'
 complete -c freellm -n '__freellm_at \'serve\'' -l token -r -d 'Key that clients must send.'
 complete -c freellm -n '__freellm_at \'serve\'' -l profile -r -a 'game' -d 'Choices for one kind of client.'
-complete -c freellm -n '__freellm_at \'serve\'' -l simulate -r -d 'Rehearse without keys: every provider is played here.'
+complete -c freellm -n '__freellm_at \'serve\'' -l simulate -r -a '(__freellm_names simulations)' -d 'Rehearse without keys: every provider is played here.'
 complete -c freellm -n '__freellm_at \'serve\'' -l cors-origin -r -d 'A web page that may ask; repeatable.'
 complete -c freellm -n '__freellm_at \'serve\'' -l threads -r -d 'Most requests answered at once.'
 complete -c freellm -n '__freellm_at \'serve\'' -l drain -r -d 'Seconds that running answers get at the end.'
@@ -295,7 +295,7 @@ complete -c freellm -n '__freellm_at \'oauth list\'' -l config-dir -r -a '(__fis
 complete -c freellm -n '__freellm_at \'oauth list\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
 complete -c freellm -n '__freellm_at \'oauth list\'' -s h -l help -d 'Show help and exit.'
 
-complete -c freellm -n '__freellm_at \'oauth refresh\'' -a '(__freellm_names credentials)'
+complete -c freellm -n '__freellm_at \'oauth refresh\'' -a '(__freellm_names logins)'
 complete -c freellm -n '__freellm_at \'oauth refresh\'' -l due -d 'Only those that expire soon.'
 complete -c freellm -n '__freellm_at \'oauth refresh\'' -l json -d 'Print JSON, for scripts.'
 complete -c freellm -n '__freellm_at \'oauth refresh\'' -s v -l verbose -d 'Say more on stderr.'
@@ -305,7 +305,7 @@ complete -c freellm -n '__freellm_at \'oauth refresh\'' -l config-dir -r -a '(__
 complete -c freellm -n '__freellm_at \'oauth refresh\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
 complete -c freellm -n '__freellm_at \'oauth refresh\'' -s h -l help -d 'Show help and exit.'
 
-complete -c freellm -n '__freellm_at \'oauth logout\'' -a '(__freellm_names credentials)'
+complete -c freellm -n '__freellm_at \'oauth logout\'' -a '(__freellm_names logins)'
 complete -c freellm -n '__freellm_at \'oauth logout\'' -l revoke -d 'End it at Google too, for other programs with it as well.'
 complete -c freellm -n '__freellm_at \'oauth logout\'' -l json -d 'Print JSON, for scripts.'
 complete -c freellm -n '__freellm_at \'oauth logout\'' -s v -l verbose -d 'Say more on stderr.'
@@ -316,7 +316,7 @@ complete -c freellm -n '__freellm_at \'oauth logout\'' -l state-dir -r -a '(__fi
 complete -c freellm -n '__freellm_at \'oauth logout\'' -s h -l help -d 'Show help and exit.'
 
 complete -c freellm -n '__freellm_at \'oauth import\' 0' -F
-complete -c freellm -n '__freellm_at \'oauth import\'' -l provider -r -d 'gemini-cli or iflow; told by the file.'
+complete -c freellm -n '__freellm_at \'oauth import\'' -l provider -r -a 'gemini-cli iflow' -d 'gemini-cli or iflow; told by the file.'
 complete -c freellm -n '__freellm_at \'oauth import\'' -l check -d 'Ask the provider.'
 complete -c freellm -n '__freellm_at \'oauth import\'' -l no-check -d 'Ask the provider.'
 complete -c freellm -n '__freellm_at \'oauth import\'' -l accept-risk -d 'Yes to the warning that is shown first.'
@@ -328,6 +328,7 @@ complete -c freellm -n '__freellm_at \'oauth import\'' -l config-dir -r -a '(__f
 complete -c freellm -n '__freellm_at \'oauth import\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
 complete -c freellm -n '__freellm_at \'oauth import\'' -s h -l help -d 'Show help and exit.'
 
+complete -c freellm -n '__freellm_at \'oauth export\'' -a '(__freellm_names logins)'
 complete -c freellm -n '__freellm_at \'oauth export\'' -l env -d 'As NAME=value lines (the default).'
 complete -c freellm -n '__freellm_at \'oauth export\'' -l reveal -d 'Print the tokens themselves.'
 complete -c freellm -n '__freellm_at \'oauth export\'' -l json -d 'Print JSON, for scripts.'
@@ -372,6 +373,7 @@ complete -c freellm -n '__freellm_at \'models show\'' -l state-dir -r -a '(__fis
 complete -c freellm -n '__freellm_at \'models show\'' -s h -l help -d 'Show help and exit.'
 
 complete -c freellm -n '__freellm_at \'models test\' 0' -a '(__freellm_names models)'
+complete -c freellm -n '__freellm_at \'models test\'' -l share -r -d 'For test: of a day\'s quota at most this.'
 complete -c freellm -n '__freellm_at \'models test\'' -l json -d 'Print JSON, for scripts.'
 complete -c freellm -n '__freellm_at \'models test\'' -s v -l verbose -d 'Say more on stderr.'
 complete -c freellm -n '__freellm_at \'models test\'' -s q -l quiet -d 'Say nothing on stderr but errors.'
@@ -382,8 +384,11 @@ complete -c freellm -n '__freellm_at \'models test\'' -s h -l help -d 'Show help
 
 complete -c freellm -n '__freellm_at \'limits\' 0' -a why -d 'What keeps a key, model or target from being asked.'
 complete -c freellm -n '__freellm_at \'limits\' 0' -a reset -d 'Wake what rests; alone: everything.'
+complete -c freellm -n '__freellm_at \'limits\' 0' -a drift -d 'What servers said otherwise than the catalog.'
+complete -c freellm -n '__freellm_at \'limits\' 0' -a forget -d 'Forget what was learned of limits.'
+complete -c freellm -n '__freellm_at \'limits\' 0' -a plan -d 'When so many requests would be done.'
 complete -c freellm -n '__freellm_at \'limits\' 0' -a '(__freellm_names providers)'
-complete -c freellm -n '__freellm_at \'limits\'' -s m -l model -r -d 'plan: the model, family or alias to ask.'
+complete -c freellm -n '__freellm_at \'limits\'' -s m -l model -r -a '(__freellm_names names)' -d 'plan: the model, family or alias to ask.'
 complete -c freellm -n '__freellm_at \'limits\'' -s n -l requests -r -d 'plan: how many requests.'
 complete -c freellm -n '__freellm_at \'limits\'' -l tokens -r -d 'plan: tokens of one request, answer included.'
 complete -c freellm -n '__freellm_at \'limits\'' -l by -r -d 'plan: when all must be sent: 2h, 18:00, 2026-11-22T08:00.'
@@ -412,6 +417,35 @@ complete -c freellm -n '__freellm_at \'limits reset\'' -l no-color -d 'No colour
 complete -c freellm -n '__freellm_at \'limits reset\'' -l config-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of config.toml and credentials.toml.'
 complete -c freellm -n '__freellm_at \'limits reset\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
 complete -c freellm -n '__freellm_at \'limits reset\'' -s h -l help -d 'Show help and exit.'
+
+complete -c freellm -n '__freellm_at \'limits drift\'' -l json -d 'Print JSON, for scripts.'
+complete -c freellm -n '__freellm_at \'limits drift\'' -s v -l verbose -d 'Say more on stderr.'
+complete -c freellm -n '__freellm_at \'limits drift\'' -s q -l quiet -d 'Say nothing on stderr but errors.'
+complete -c freellm -n '__freellm_at \'limits drift\'' -l no-color -d 'No colours (NO_COLOR works too).'
+complete -c freellm -n '__freellm_at \'limits drift\'' -l config-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of config.toml and credentials.toml.'
+complete -c freellm -n '__freellm_at \'limits drift\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
+complete -c freellm -n '__freellm_at \'limits drift\'' -s h -l help -d 'Show help and exit.'
+
+complete -c freellm -n '__freellm_at \'limits forget\' 0' -a '(__freellm_names targets)'
+complete -c freellm -n '__freellm_at \'limits forget\'' -l json -d 'Print JSON, for scripts.'
+complete -c freellm -n '__freellm_at \'limits forget\'' -s v -l verbose -d 'Say more on stderr.'
+complete -c freellm -n '__freellm_at \'limits forget\'' -s q -l quiet -d 'Say nothing on stderr but errors.'
+complete -c freellm -n '__freellm_at \'limits forget\'' -l no-color -d 'No colours (NO_COLOR works too).'
+complete -c freellm -n '__freellm_at \'limits forget\'' -l config-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of config.toml and credentials.toml.'
+complete -c freellm -n '__freellm_at \'limits forget\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
+complete -c freellm -n '__freellm_at \'limits forget\'' -s h -l help -d 'Show help and exit.'
+
+complete -c freellm -n '__freellm_at \'limits plan\'' -s m -l model -r -a '(__freellm_names names)' -d 'plan: the model, family or alias to ask.'
+complete -c freellm -n '__freellm_at \'limits plan\'' -s n -l requests -r -d 'plan: how many requests.'
+complete -c freellm -n '__freellm_at \'limits plan\'' -l tokens -r -d 'plan: tokens of one request, answer included.'
+complete -c freellm -n '__freellm_at \'limits plan\'' -l by -r -d 'plan: when all must be sent: 2h, 18:00, 2026-11-22T08:00.'
+complete -c freellm -n '__freellm_at \'limits plan\'' -l json -d 'Print JSON, for scripts.'
+complete -c freellm -n '__freellm_at \'limits plan\'' -s v -l verbose -d 'Say more on stderr.'
+complete -c freellm -n '__freellm_at \'limits plan\'' -s q -l quiet -d 'Say nothing on stderr but errors.'
+complete -c freellm -n '__freellm_at \'limits plan\'' -l no-color -d 'No colours (NO_COLOR works too).'
+complete -c freellm -n '__freellm_at \'limits plan\'' -l config-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of config.toml and credentials.toml.'
+complete -c freellm -n '__freellm_at \'limits plan\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
+complete -c freellm -n '__freellm_at \'limits plan\'' -s h -l help -d 'Show help and exit.'
 
 complete -c freellm -n '__freellm_at \'why\'' -l json -d 'Print JSON, for scripts.'
 complete -c freellm -n '__freellm_at \'why\'' -s v -l verbose -d 'Say more on stderr.'
@@ -452,6 +486,7 @@ complete -c freellm -n '__freellm_at \'history list\'' -l config-dir -r -a '(__f
 complete -c freellm -n '__freellm_at \'history list\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
 complete -c freellm -n '__freellm_at \'history list\'' -s h -l help -d 'Show help and exit.'
 
+complete -c freellm -n '__freellm_at \'history show\' 0' -a '(__freellm_names conversations)'
 complete -c freellm -n '__freellm_at \'history show\'' -l json -d 'Print JSON, for scripts.'
 complete -c freellm -n '__freellm_at \'history show\'' -s v -l verbose -d 'Say more on stderr.'
 complete -c freellm -n '__freellm_at \'history show\'' -s q -l quiet -d 'Say nothing on stderr but errors.'
@@ -469,6 +504,7 @@ complete -c freellm -n '__freellm_at \'history search\'' -l config-dir -r -a '(_
 complete -c freellm -n '__freellm_at \'history search\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
 complete -c freellm -n '__freellm_at \'history search\'' -s h -l help -d 'Show help and exit.'
 
+complete -c freellm -n '__freellm_at \'history delete\'' -a '(__freellm_names conversations)'
 complete -c freellm -n '__freellm_at \'history delete\'' -l older-than -r -d 'Not used for so long: 12h, 30d, 2w.'
 complete -c freellm -n '__freellm_at \'history delete\'' -l all -d 'Every conversation.'
 complete -c freellm -n '__freellm_at \'history delete\'' -s y -l yes -d 'Do not ask.'
@@ -480,8 +516,9 @@ complete -c freellm -n '__freellm_at \'history delete\'' -l config-dir -r -a '(_
 complete -c freellm -n '__freellm_at \'history delete\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
 complete -c freellm -n '__freellm_at \'history delete\'' -s h -l help -d 'Show help and exit.'
 
+complete -c freellm -n '__freellm_at \'history export\'' -a '(__freellm_names conversations)'
 complete -c freellm -n '__freellm_at \'history export\'' -l all -d 'Every conversation.'
-complete -c freellm -n '__freellm_at \'history export\'' -l format -r -d 'markdown or jsonl.'
+complete -c freellm -n '__freellm_at \'history export\'' -l format -r -a 'markdown jsonl' -d 'markdown or jsonl.'
 complete -c freellm -n '__freellm_at \'history export\'' -s o -l output -r -F -d 'A new file; else stdout.'
 complete -c freellm -n '__freellm_at \'history export\'' -l json -d 'Print JSON, for scripts.'
 complete -c freellm -n '__freellm_at \'history export\'' -s v -l verbose -d 'Say more on stderr.'
@@ -622,6 +659,7 @@ complete -c freellm -n '__freellm_at \'demo\'' -l config-dir -r -a '(__fish_comp
 complete -c freellm -n '__freellm_at \'demo\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
 complete -c freellm -n '__freellm_at \'demo\'' -s h -l help -d 'Show help and exit.'
 
+complete -c freellm -n '__freellm_at \'completion\' 0' -a install -d 'Put it where your shell looks for it.'
 complete -c freellm -n '__freellm_at \'completion\' 0' -a 'bash zsh fish powershell'
 complete -c freellm -n '__freellm_at \'completion\'' -l install -d 'Put it where the shell looks for it.'
 complete -c freellm -n '__freellm_at \'completion\'' -l json -d 'Print JSON, for scripts.'
@@ -631,3 +669,12 @@ complete -c freellm -n '__freellm_at \'completion\'' -l no-color -d 'No colours 
 complete -c freellm -n '__freellm_at \'completion\'' -l config-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of config.toml and credentials.toml.'
 complete -c freellm -n '__freellm_at \'completion\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
 complete -c freellm -n '__freellm_at \'completion\'' -s h -l help -d 'Show help and exit.'
+
+complete -c freellm -n '__freellm_at \'completion install\' 0' -a 'bash zsh fish powershell'
+complete -c freellm -n '__freellm_at \'completion install\'' -l json -d 'Print JSON, for scripts.'
+complete -c freellm -n '__freellm_at \'completion install\'' -s v -l verbose -d 'Say more on stderr.'
+complete -c freellm -n '__freellm_at \'completion install\'' -s q -l quiet -d 'Say nothing on stderr but errors.'
+complete -c freellm -n '__freellm_at \'completion install\'' -l no-color -d 'No colours (NO_COLOR works too).'
+complete -c freellm -n '__freellm_at \'completion install\'' -l config-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of config.toml and credentials.toml.'
+complete -c freellm -n '__freellm_at \'completion install\'' -l state-dir -r -a '(__fish_complete_directories (commandline -ct))' -d 'Folder of the ledger and history.'
+complete -c freellm -n '__freellm_at \'completion install\'' -s h -l help -d 'Show help and exit.'

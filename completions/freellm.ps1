@@ -16,13 +16,13 @@ $script:FreellmCommands = @{
     'chat' = @{
         Words = @()
         Flags = @('-m', '--model', '-s', '--system', '-o', '--option', '--temperature', '--max-tokens', '--top-p', '--top-k', '--stop', '--seed', '--think', '--stream', '--no-stream', '-x', '--extract', '--usage', '--timeout', '--private', '-a', '--attach', '--json-schema', '-t', '--template', '-p', '--param', '-c', '--continue', '--conversation', '--no-log', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
-        Values = @{ '-m' = 'names'; '--model' = 'names'; '-s' = ''; '--system' = ''; '-o' = ''; '--option' = ''; '--temperature' = ''; '--max-tokens' = ''; '--top-p' = ''; '--top-k' = ''; '--stop' = ''; '--seed' = ''; '--think' = '=off minimal low medium high auto'; '--timeout' = ''; '-a' = ''; '--attach' = ''; '--json-schema' = ''; '-t' = 'templates'; '--template' = 'templates'; '-p' = ''; '--param' = ''; '--conversation' = ''; '--config-dir' = ''; '--state-dir' = '' }
+        Values = @{ '-m' = 'names'; '--model' = 'names'; '-s' = ''; '--system' = ''; '-o' = ''; '--option' = ''; '--temperature' = ''; '--max-tokens' = ''; '--top-p' = ''; '--top-k' = ''; '--stop' = ''; '--seed' = ''; '--think' = '=off minimal low medium high auto'; '--timeout' = ''; '-a' = ''; '--attach' = ''; '--json-schema' = ''; '-t' = 'templates'; '--template' = 'templates'; '-p' = ''; '--param' = ''; '--conversation' = 'conversations'; '--config-dir' = ''; '--state-dir' = '' }
         Argument = ''; Many = $true
     }
     'serve' = @{
         Words = @()
         Flags = @('--host', '--port', '--token', '--profile', '--simulate', '--cors-origin', '--threads', '--drain', '--log-content', '--open', '--install-service', '--uninstall-service', '--print', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
-        Values = @{ '--host' = ''; '--port' = ''; '--token' = ''; '--profile' = '=game'; '--simulate' = ''; '--cors-origin' = ''; '--threads' = ''; '--drain' = ''; '--config-dir' = ''; '--state-dir' = '' }
+        Values = @{ '--host' = ''; '--port' = ''; '--token' = ''; '--profile' = '=game'; '--simulate' = 'simulations'; '--cors-origin' = ''; '--threads' = ''; '--drain' = ''; '--config-dir' = ''; '--state-dir' = '' }
         Argument = ''; Many = $false
     }
     'batch' = @{
@@ -113,25 +113,25 @@ $script:FreellmCommands = @{
         Words = @()
         Flags = @('--due', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
         Values = @{ '--config-dir' = ''; '--state-dir' = '' }
-        Argument = 'credentials'; Many = $true
+        Argument = 'logins'; Many = $true
     }
     'oauth logout' = @{
         Words = @()
         Flags = @('--revoke', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
         Values = @{ '--config-dir' = ''; '--state-dir' = '' }
-        Argument = 'credentials'; Many = $true
+        Argument = 'logins'; Many = $true
     }
     'oauth import' = @{
         Words = @()
         Flags = @('--provider', '--check', '--no-check', '--accept-risk', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
-        Values = @{ '--provider' = ''; '--config-dir' = ''; '--state-dir' = '' }
+        Values = @{ '--provider' = '=gemini-cli iflow'; '--config-dir' = ''; '--state-dir' = '' }
         Argument = ''; Many = $false
     }
     'oauth export' = @{
         Words = @()
         Flags = @('--env', '--reveal', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
         Values = @{ '--config-dir' = ''; '--state-dir' = '' }
-        Argument = ''; Many = $true
+        Argument = 'logins'; Many = $true
     }
     'models' = @{
         Words = @('show', 'test')
@@ -147,14 +147,14 @@ $script:FreellmCommands = @{
     }
     'models test' = @{
         Words = @()
-        Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
-        Values = @{ '--config-dir' = ''; '--state-dir' = '' }
+        Flags = @('--share', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--share' = ''; '--config-dir' = ''; '--state-dir' = '' }
         Argument = 'models'; Many = $false
     }
     'limits' = @{
-        Words = @('why', 'reset')
+        Words = @('why', 'reset', 'drift', 'forget', 'plan')
         Flags = @('--model', '-m', '--requests', '-n', '--tokens', '--by', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
-        Values = @{ '--model' = ''; '-m' = ''; '--requests' = ''; '-n' = ''; '--tokens' = ''; '--by' = ''; '--config-dir' = ''; '--state-dir' = '' }
+        Values = @{ '--model' = 'names'; '-m' = 'names'; '--requests' = ''; '-n' = ''; '--tokens' = ''; '--by' = ''; '--config-dir' = ''; '--state-dir' = '' }
         Argument = 'providers'; Many = $false
     }
     'limits why' = @{
@@ -168,6 +168,24 @@ $script:FreellmCommands = @{
         Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
         Values = @{ '--config-dir' = ''; '--state-dir' = '' }
         Argument = 'targets'; Many = $false
+    }
+    'limits drift' = @{
+        Words = @()
+        Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--config-dir' = ''; '--state-dir' = '' }
+        Argument = ''; Many = $false
+    }
+    'limits forget' = @{
+        Words = @()
+        Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--config-dir' = ''; '--state-dir' = '' }
+        Argument = 'targets'; Many = $false
+    }
+    'limits plan' = @{
+        Words = @()
+        Flags = @('--model', '-m', '--requests', '-n', '--tokens', '--by', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--model' = 'names'; '-m' = 'names'; '--requests' = ''; '-n' = ''; '--tokens' = ''; '--by' = ''; '--config-dir' = ''; '--state-dir' = '' }
+        Argument = ''; Many = $false
     }
     'why' = @{
         Words = @()
@@ -197,7 +215,7 @@ $script:FreellmCommands = @{
         Words = @()
         Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
         Values = @{ '--config-dir' = ''; '--state-dir' = '' }
-        Argument = ''; Many = $false
+        Argument = 'conversations'; Many = $false
     }
     'history search' = @{
         Words = @()
@@ -209,13 +227,13 @@ $script:FreellmCommands = @{
         Words = @()
         Flags = @('--older-than', '--all', '-y', '--yes', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
         Values = @{ '--older-than' = ''; '--config-dir' = ''; '--state-dir' = '' }
-        Argument = ''; Many = $true
+        Argument = 'conversations'; Many = $true
     }
     'history export' = @{
         Words = @()
         Flags = @('--all', '--format', '-o', '--output', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
-        Values = @{ '--format' = ''; '-o' = ''; '--output' = ''; '--config-dir' = ''; '--state-dir' = '' }
-        Argument = ''; Many = $true
+        Values = @{ '--format' = '=markdown jsonl'; '-o' = ''; '--output' = ''; '--config-dir' = ''; '--state-dir' = '' }
+        Argument = 'conversations'; Many = $true
     }
     'templates' = @{
         Words = @('list', 'show', 'edit')
@@ -302,8 +320,14 @@ $script:FreellmCommands = @{
         Argument = ''; Many = $false
     }
     'completion' = @{
-        Words = @()
+        Words = @('install')
         Flags = @('--install', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--config-dir' = ''; '--state-dir' = '' }
+        Argument = '=bash zsh fish powershell'; Many = $false
+    }
+    'completion install' = @{
+        Words = @()
+        Flags = @('--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
         Values = @{ '--config-dir' = ''; '--state-dir' = '' }
         Argument = '=bash zsh fish powershell'; Many = $false
     }
@@ -348,6 +372,8 @@ Register-ArgumentCompleter -Native -CommandName freellm -ScriptBlock {
     if ($kind -like '=*') { $found += $kind.Substring(1).Split(' ') }
     elseif ($kind) { $found += @(& $program _complete $kind $tail 2>$null) }
     $found | Where-Object { $_ -and $_.StartsWith($tail, 'OrdinalIgnoreCase') } | ForEach-Object {
-        [System.Management.Automation.CompletionResult]::new("$prefix$_", $_, 'ParameterValue', $_)
+        $name, $about = $_.Split("`t", 2)
+        if (-not $about) { $about = $name }
+        [System.Management.Automation.CompletionResult]::new("$prefix$name", $name, 'ParameterValue', $about)
     }
 }

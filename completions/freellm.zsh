@@ -2,10 +2,18 @@
 # Completion of freellm for zsh. Made by scripts/gen; `freellm completion zsh` prints it.
 
 _freellm_names() {
-    local -a names
-    names=("${(@f)$(_call_program names ${(q)freellm_program} _complete ${(q)1} ${(q)PREFIX} 2>/dev/null)}")
-    names=(${names:#})
-    compadd "${@:2}" -a names
+    local -a lines names shown
+    local line
+    lines=("${(@f)$(_call_program names ${(q)freellm_program} _complete ${(q)1} ${(q)PREFIX} 2>/dev/null)}")
+    for line in ${lines:#}; do
+        names+=("${line%%$'\t'*}")
+        shown+=("${line/$'\t'/  }")
+    done
+    if [[ "${lines[*]}" == *$'\t'* ]]; then
+        compadd "${@:2}" -V names -l -d shown -a names
+    else
+        compadd "${@:2}" -a names
+    fi
 }
 
 _freellm() {
@@ -14,7 +22,7 @@ _freellm() {
     typeset -A opt_args
     : ${freellm_program:=$words[1]}
     _arguments -s -S -C \
-        '--version''[Print the version.]' \
+        '--version''[Print the version; with -v, how it was built and where it lies.]' \
         '--json''[Print JSON, for scripts.]' \
         '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
         '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
@@ -105,7 +113,7 @@ _freellm_chat() {
         '(-t --template)'{-t,--template=}'[A prompt with a name.]:NAME: _freellm_names templates' \
         '*'{-p,--param=}'[A template'\''s variable.]:NAME=VALUE: ' \
         '(-c --continue)'{-c,--continue}'[Go on with the last conversation.]' \
-        '--conversation=''[Go on with this one, or begin one of this name.]:ID: ' \
+        '--conversation=''[Go on with this one, or begin one of this name.]:ID: _freellm_names conversations' \
         '--no-log''[Keep nothing of this.]' \
         '--json''[Print JSON, for scripts.]' \
         '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
@@ -125,7 +133,7 @@ _freellm_serve() {
         '--port=''[Port (8000); 0\: any free one.]:PORT: ' \
         '--token=''[Key that clients must send.]:KEY: ' \
         '--profile=''[Choices for one kind of client.]:game:(game)' \
-        '--simulate=''[Rehearse without keys\: every provider is played here.]:PROFILE: ' \
+        '--simulate=''[Rehearse without keys\: every provider is played here.]:PROFILE: _freellm_names simulations' \
         '*--cors-origin=''[A web page that may ask; repeatable.]:ORIGIN: ' \
         '--threads=''[Most requests answered at once.]:THREADS: ' \
         '--drain=''[Seconds that running answers get at the end.]:DRAIN: ' \
@@ -430,7 +438,7 @@ _freellm_oauth_refresh() {
         '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
         '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
         '(- *)'{-h,--help}'[Show help and exit.]' \
-        '*:login: _freellm_names credentials'
+        '*:login: _freellm_names logins'
 }
 
 _freellm_oauth_logout() {
@@ -445,14 +453,14 @@ _freellm_oauth_logout() {
         '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
         '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
         '(- *)'{-h,--help}'[Show help and exit.]' \
-        '*:login: _freellm_names credentials'
+        '*:login: _freellm_names logins'
 }
 
 _freellm_oauth_import() {
     local context state state_descr line
     typeset -A opt_args
     _arguments -s -S \
-        '--provider=''[gemini-cli or iflow; told by the file.]:PROVIDER: ' \
+        '--provider=''[gemini-cli or iflow; told by the file.]:PROVIDER:(gemini-cli iflow)' \
         '(--check --no-check)'{--check,--no-check}'[Ask the provider.]' \
         '--accept-risk''[Yes to the warning that is shown first.]' \
         '--json''[Print JSON, for scripts.]' \
@@ -478,7 +486,7 @@ _freellm_oauth_export() {
         '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
         '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
         '(- *)'{-h,--help}'[Show help and exit.]' \
-        '*:login: '
+        '*:login: _freellm_names logins'
 }
 
 _freellm_models() {
@@ -541,6 +549,7 @@ _freellm_models_test() {
     local context state state_descr line
     typeset -A opt_args
     _arguments -s -S \
+        '--share=''[For test\: of a day'\''s quota at most this.]:SHARE: ' \
         '--json''[Print JSON, for scripts.]' \
         '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
         '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
@@ -555,7 +564,7 @@ _freellm_limits() {
     local context state state_descr line
     typeset -A opt_args
     _arguments -s -S -C \
-        '(--model -m)'{--model=,-m}'[plan\: the model, family or alias to ask.]:MODEL: ' \
+        '(--model -m)'{--model=,-m}'[plan\: the model, family or alias to ask.]:MODEL: _freellm_names names' \
         '(--requests -n)'{--requests=,-n}'[plan\: how many requests.]:N: ' \
         '--tokens=''[plan\: tokens of one request, answer included.]:N: ' \
         '--by=''[plan\: when all must be sent\: 2h, 18\:00, 2026-11-22T08\:00.]:BY: ' \
@@ -574,6 +583,9 @@ _freellm_limits() {
             commands=(
                 'why:What keeps a key, model or target from being asked.'
                 'reset:Wake what rests; alone\: everything.'
+                'drift:What servers said otherwise than the catalog.'
+                'forget:Forget what was learned of limits.'
+                'plan:When so many requests would be done.'
             )
             _describe -t commands command commands
              _freellm_names providers ;;
@@ -581,6 +593,9 @@ _freellm_limits() {
             case $line[1] in
                 why) _freellm_limits_why ;;
                 reset) _freellm_limits_reset ;;
+                drift) _freellm_limits_drift ;;
+                forget) _freellm_limits_forget ;;
+                plan) _freellm_limits_plan ;;
             esac ;;
     esac
 }
@@ -611,6 +626,50 @@ _freellm_limits_reset() {
         '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
         '(- *)'{-h,--help}'[Show help and exit.]' \
         '1:target: _freellm_names targets'
+}
+
+_freellm_limits_drift() {
+    local context state state_descr line
+    typeset -A opt_args
+    _arguments -s -S \
+        '--json''[Print JSON, for scripts.]' \
+        '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
+        '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
+        '--no-color''[No colours (NO_COLOR works too).]' \
+        '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
+        '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
+        '(- *)'{-h,--help}'[Show help and exit.]'
+}
+
+_freellm_limits_forget() {
+    local context state state_descr line
+    typeset -A opt_args
+    _arguments -s -S \
+        '--json''[Print JSON, for scripts.]' \
+        '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
+        '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
+        '--no-color''[No colours (NO_COLOR works too).]' \
+        '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
+        '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
+        '(- *)'{-h,--help}'[Show help and exit.]' \
+        '1:name: _freellm_names targets'
+}
+
+_freellm_limits_plan() {
+    local context state state_descr line
+    typeset -A opt_args
+    _arguments -s -S \
+        '(--model -m)'{--model=,-m}'[plan\: the model, family or alias to ask.]:MODEL: _freellm_names names' \
+        '(--requests -n)'{--requests=,-n}'[plan\: how many requests.]:N: ' \
+        '--tokens=''[plan\: tokens of one request, answer included.]:N: ' \
+        '--by=''[plan\: when all must be sent\: 2h, 18\:00, 2026-11-22T08\:00.]:BY: ' \
+        '--json''[Print JSON, for scripts.]' \
+        '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
+        '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
+        '--no-color''[No colours (NO_COLOR works too).]' \
+        '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
+        '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
+        '(- *)'{-h,--help}'[Show help and exit.]'
 }
 
 _freellm_why() {
@@ -701,7 +760,7 @@ _freellm_history_show() {
         '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
         '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
         '(- *)'{-h,--help}'[Show help and exit.]' \
-        '1:id: '
+        '1:id: _freellm_names conversations'
 }
 
 _freellm_history_search() {
@@ -733,7 +792,7 @@ _freellm_history_delete() {
         '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
         '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
         '(- *)'{-h,--help}'[Show help and exit.]' \
-        '*:id: '
+        '*:id: _freellm_names conversations'
 }
 
 _freellm_history_export() {
@@ -741,7 +800,7 @@ _freellm_history_export() {
     typeset -A opt_args
     _arguments -s -S \
         '--all''[Every conversation.]' \
-        '--format=''[markdown or jsonl.]:FORMAT: ' \
+        '--format=''[markdown or jsonl.]:FORMAT:(markdown jsonl)' \
         '(-o --output)'{-o,--output=}'[A new file; else stdout.]:FILE:_files' \
         '--json''[Print JSON, for scripts.]' \
         '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
@@ -750,7 +809,7 @@ _freellm_history_export() {
         '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
         '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
         '(- *)'{-h,--help}'[Show help and exit.]' \
-        '*:id: '
+        '*:id: _freellm_names conversations'
 }
 
 _freellm_templates() {
@@ -992,8 +1051,36 @@ _freellm_demo() {
 _freellm_completion() {
     local context state state_descr line
     typeset -A opt_args
-    _arguments -s -S \
+    _arguments -s -S -C \
         '--install''[Put it where the shell looks for it.]' \
+        '--json''[Print JSON, for scripts.]' \
+        '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
+        '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
+        '--no-color''[No colours (NO_COLOR works too).]' \
+        '--config-dir=''[Folder of config.toml and credentials.toml.]:DIR:_files -/' \
+        '--state-dir=''[Folder of the ledger and history.]:DIR:_files -/' \
+        '(- *)'{-h,--help}'[Show help and exit.]' \
+        '1:command:->word' \
+        '*::argument:->rest'
+    case $state in
+        word)
+            local -a commands
+            commands=(
+                'install:Put it where your shell looks for it.'
+            )
+            _describe -t commands command commands
+            compadd -- bash zsh fish powershell ;;
+        rest)
+            case $line[1] in
+                install) _freellm_completion_install ;;
+            esac ;;
+    esac
+}
+
+_freellm_completion_install() {
+    local context state state_descr line
+    typeset -A opt_args
+    _arguments -s -S \
         '--json''[Print JSON, for scripts.]' \
         '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
         '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \

@@ -13,9 +13,14 @@ VALUES = {
     "chat --attach": "files",
     "chat --json-schema": "files",
     "chat --template": "templates",
+    "chat --conversation": "conversations",
+    "history show conversation": "conversations",
+    "history delete conversations": "conversations",
+    "history export conversations": "conversations",
     "history export --output": "files",
     "templates show name": "templates",
     "templates edit name": "templates",
+    "serve --simulate": "simulations",
     "batch IN": "files",
     "batch --output": "files",
     "batch --model": "names",
@@ -24,6 +29,8 @@ VALUES = {
     "models show ID": "models",
     "models test ID": "models",
     "limits PROVIDER": "providers",
+    "limits --model": "names",
+    "limits forget NAME": "targets",
     "limits why TARGET": "targets",
     "limits reset TARGET": "targets",
     "route model": "names",
@@ -39,29 +46,43 @@ VALUES = {
     "keys label name": "credentials",
     "keys import file": "files",
     "oauth login --client-secrets": "files",
-    "oauth refresh LOGIN": "credentials",
-    "oauth logout LOGIN": "credentials",
+    "oauth refresh LOGIN": "logins",
+    "oauth logout LOGIN": "logins",
+    "oauth export LOGIN": "logins",
     "oauth import source": "files",
 }
 GLOBAL_OPTIONS = ("json", "verbose", "quiet", "no_color", "config_dir", "state_dir")
-# Words that a command tells apart itself.
-SUBWORDS: dict[str, tuple[tuple[str, str, str], ...]] = {
+# Words that a command tells apart itself: the word, its argument ("" for none), what it does, and which of
+# the command's options are for it.
+SUBWORDS: dict[str, tuple[tuple[str, str, str, tuple[str, ...]], ...]] = {
     "models": (
-        ("show", "ID", "Everything known of one model."),
-        ("test", "ID", "Measure how soon and how fast models answer."),
+        ("show", "ID", "Everything known of one model.", ()),
+        ("test", "ID", "Measure how soon and how fast models answer.", ("share",)),
     ),
     "limits": (
-        ("why", "TARGET", "What keeps a key, model or target from being asked."),
-        ("reset", "TARGET", "Wake what rests; alone: everything."),
+        ("why", "TARGET", "What keeps a key, model or target from being asked.", ()),
+        ("reset", "TARGET", "Wake what rests; alone: everything.", ()),
+        ("drift", "", "What servers said otherwise than the catalog.", ()),
+        ("forget", "NAME", "Forget what was learned of limits.", ()),
+        (
+            "plan",
+            "",
+            "When so many requests would be done.",
+            ("model", "requests", "tokens", "by"),
+        ),
     ),
+    "completion": (("install", "SHELL", "Put it where your shell looks for it.", ()),),
 }
 CHOICES = {
     "batch --format": ("auto", "text", "jsonl"),
     "models --for": (
         "fast", "long-context", "multilingual", "vision", "reasoning", "lightweight", "story",
     ),
+    "history export --format": ("markdown", "jsonl"),
     "oauth login provider": ("gemini-cli", "iflow"),
-    "completion shell": ("bash", "zsh", "fish", "powershell"),
+    "oauth import --provider": ("gemini-cli", "iflow"),
+    "completion words": ("bash", "zsh", "fish", "powershell"),
+    "completion install SHELL": ("bash", "zsh", "fish", "powershell"),
 }  # fmt: skip
 
 
@@ -143,20 +164,30 @@ def _plain(typed: Any, path: tuple[str, ...], short: str, children: tuple[Comman
 
 
 def _subwords(typed: Any, path: tuple[str, ...]) -> list[Command]:
-    """Words of `SUBWORDS` as commands; of the options they take the global ones, which come last."""
+    """Words of `SUBWORDS` as commands. Of the options they take their own and the global ones."""
     found = []
-    for word, argument, about in SUBWORDS.get(" ".join(path), ()):
-        options = tuple(_option(param, path) for param in typed.params[-len(GLOBAL_OPTIONS) :])
-        values = VALUES.get(" ".join((*path, word, argument)), "")
-        takes = Argument(argument, "", values, required=word not in ("reset", "test"))
-        found.append(Command((*path, word), about, about, "", options, (takes,), (), is_word=True))
+    for word, argument, about, own in SUBWORDS.get(" ".join(path), ()):
+        options = tuple(
+            _option(param, path)
+            for param in typed.params
+            if param.name in own or param in typed.params[-len(GLOBAL_OPTIONS) :]
+        )
+        takes = (_subword_argument((*path, word, argument)),) if argument else ()
+        found.append(Command((*path, word), about, about, "", options, takes, (), is_word=True))
     return found
+
+
+def _subword_argument(path: tuple[str, ...]) -> Argument:
+    key = " ".join(path)
+    required = key in ("models show ID", "limits why TARGET")
+    return Argument(path[-1], "", VALUES.get(key, ""), CHOICES.get(key, ()), required=required)
 
 
 def _option(param: Any, path: tuple[str, ...]) -> Option:
     flags = tuple(flag for flag in (*param.opts, *param.secondary_opts) if flag.startswith("-"))
     metavar = "" if param.is_flag else param.metavar or _type_name(param)
-    values, choices = _completed(param, flags[-1] if flags else "", path)
+    name = next((flag for flag in flags if flag.startswith("--")), "")
+    values, choices = _completed(param, name, path)
     return Option(flags, metavar, param.help or "", values, choices, bool(param.multiple))
 
 

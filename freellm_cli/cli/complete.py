@@ -1,4 +1,7 @@
-"""`freellm _complete KIND PREFIX`: what completion scripts ask, answered one name a line."""
+"""`freellm _complete KIND PREFIX`: what completion scripts ask, answered one name a line.
+
+A tab and what the name stands for may follow it.
+"""
 
 from __future__ import annotations
 
@@ -15,5 +18,8 @@ def complete(face: Face, words: list[str]) -> int:
         names = names_of(face.with_globals({"quiet": True}).runtime, kind, prefix)
     except FreellmError:
         return 0
-    face.out.write("".join(f"{name}\n" for name in names if name.isprintable()))
+    for name in names:
+        if name.text.isprintable():
+            about = f"\t{name.about}" if name.about.isprintable() and name.about else ""
+            face.out.write(f"{name.text}{about}\n")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from freellm_cli.cli.face import Face
@@ -11,8 +12,11 @@ from freellm_cli.core.errors import UsageError
 
 def keys_from(
     face: Face, provider: ProviderSpec, *, stdin: bool, variable: str, typed: list[str]
-) -> list[str]:
-    """The keys as pasted. Raises UsageError for one on the command line, or when there is no way to ask."""
+) -> list[str] | None:
+    """The keys as pasted; None when the person is to be asked for them.
+
+    Raises UsageError for one on the command line, or when there is no way to ask.
+    """
     if typed:
         raise UsageError(
             "a key is not taken from the command line: other programs and the shell's history see it",
@@ -30,21 +34,22 @@ def keys_from(
         raise UsageError(
             "there is no terminal to ask for the key", hint="pipe it in with --stdin, or --env VAR"
         )
-    return _asked(face, provider)
+    return None
 
 
-def _asked(face: Face, provider: ProviderSpec) -> list[str]:
+def asked_keys(face: Face, provider: ProviderSpec) -> Iterator[str]:
+    """One key after the other, typed unseen, until the person has no more."""
     from getpass import getpass
 
     if provider.key_url:
         face.note(f"get a key at {provider.key_url}")
-    found: list[str] = []
-    while True:
-        which = "another key (empty to end)" if found else "key"
-        text = getpass(f"{provider.title} {which}, not shown: ", stream=face.err)
-        if not text.strip():
-            return found
-        found.append(text)
+    text = getpass(f"{provider.title} key, not shown: ", stream=face.err)
+    yield text
+    while text.strip():
+        question = f"another {provider.title} key (Enter alone: no), not shown: "
+        text = getpass(question, stream=face.err)
+        if text.strip():
+            yield text
 
 
 def settings_from(pairs: list[str]) -> dict[str, str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from freellm_cli.cli.face import Face
-from freellm_cli.cli.key_input import keys_from, settings_from
+from freellm_cli.cli.key_input import asked_keys, keys_from, settings_from
+from freellm_cli.core.errors import UsageError
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_command=True)
 Names = Annotated[list[str], typer.Argument(help="Id, label or fingerprint.", metavar="KEY…")]
@@ -54,10 +56,28 @@ def add(
     spec = face.runtime.catalog.provider(provider)
     texts = keys_from(face, spec, stdin=stdin, variable=env, typed=key or [])
     extra = settings_from(settings or [])
-    result = add_keys(
-        face.runtime, provider, texts, label=label, account=account, extra=extra, check=check
-    )
-    raise typer.Exit(render(face, result))
+
+    def store(texts: list[str]) -> int:
+        result = add_keys(
+            face.runtime, provider, texts, label=label, account=account, extra=extra, check=check
+        )
+        return render(face, result)
+
+    if texts is None:
+        raise typer.Exit(_one_by_one(face, asked_keys(face, spec), store))
+    raise typer.Exit(store(texts))
+
+
+def _one_by_one(face: Face, texts: Iterator[str], store: Callable[[list[str]], int]) -> int:
+    """Each key is stored, or refused, before the next is asked for. 0 if one was stored."""
+    codes = []
+    for text in texts:
+        try:
+            codes.append(store([text]))
+        except UsageError as error:
+            codes.append(face.show_error(error))
+        face.flush()
+    return min(codes, default=0)
 
 
 @app.command(name="list")

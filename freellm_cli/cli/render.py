@@ -11,6 +11,7 @@ from freellm_cli.services.results import Block, Cell, Facts, Line, Result, Table
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.text import Text
 
 
 def render(face: Face, result: Result) -> int:
@@ -54,14 +55,31 @@ def _print_facts(console: Console, block: Facts) -> None:
 
     if block.title:
         console.print(rich_text(Cell(block.title, "strong")))
+    names = max((width_of(text_of(name)) for name, _ in block.rows), default=0)
+    values = max((width_of(text_of(value)) for _, value in block.rows), default=0)
+    if 2 * names > console.width and names + 2 + values > console.width:
+        _print_stacked(console, block)
+        return
     grid = RichTable.grid(padding=(0, 2))
     grid.add_column(overflow="fold")
     grid.add_column(overflow="fold")
     for name, value in block.rows:
-        grid.add_row(
-            rich_text(name if isinstance(name, Cell) else Cell(name, "dim")), rich_text(value)
-        )
+        grid.add_row(_fact_name(name), rich_text(value))
     console.print(grid)
+
+
+def _print_stacked(console: Console, block: Facts) -> None:
+    """Where the names take more than half of the width, each value stands below its name."""
+    from rich.padding import Padding
+
+    for name, value in block.rows:
+        console.print(_fact_name(name))
+        if text_of(value):
+            console.print(Padding(rich_text(value), (0, 0, 0, 4), expand=False))
+
+
+def _fact_name(name: str | Cell) -> Text:
+    return rich_text(name if isinstance(name, Cell) else Cell(name, "dim"))
 
 
 def _plain(block: Block) -> str:

@@ -142,7 +142,7 @@ def _names(face: Face, typed: str) -> list[str]:
     from freellm_cli.services.completion import complete
 
     try:
-        return list(complete(face.runtime, "names", typed)[:_MOST_NAMES])
+        return [name.text for name in complete(face.runtime, "names", typed)[:_MOST_NAMES]]
     except FreellmError:
         return []
 

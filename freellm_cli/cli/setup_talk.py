@@ -17,10 +17,12 @@ class FaceTalk:
         render_blocks(self._face, blocks)
         self._face.out.flush()
 
-    def choose(self, question: str, count: int) -> int:
+    def choose(self, question: str, count: int) -> int | str:
         while True:
             text = self.text(f"{question} [1] ") or "1"
-            if text.isdecimal() and 1 <= int(text) <= count:
+            if not text.isdecimal():
+                return text
+            if 1 <= int(text) <= count:
                 return int(text) - 1
             self._face.err.write(f"a number from 1 to {count}, please\n")
 

@@ -75,6 +75,8 @@ def way_in(provider: ProviderSpec) -> str:
     """The command that stores a credential for it."""
     if provider.auth == "oauth":
         return f"freellm oauth login {provider.id.replace('_', '-')}"
+    if provider.local:
+        return f"freellm config set providers.{provider.id}.base_url {provider.base_url}"
     needs = "".join(f" --set {name}=…" for name in provider.needs)
     return f"freellm keys add {provider.id}{needs}"
 

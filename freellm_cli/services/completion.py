@@ -1,23 +1,36 @@
-"""What a shell may complete: names that are known here, without a database and without the network."""
+"""What a shell may complete: names that are known here, without the network. No file is made or changed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
 
 VIRTUAL_MODELS = ("auto", "fast", "smart")
+MOST_CONVERSATIONS = 100
 
 
-def complete(runtime: Runtime, kind: str, prefix: str) -> tuple[str, ...]:
+class Name(NamedTuple):
+    """`about` says what an opaque name stands for; "" where it speaks for itself."""
+
+    text: str
+    about: str = ""
+
+
+def complete(runtime: Runtime, kind: str, prefix: str) -> tuple[Name, ...]:
     """The names of `kind` (a key of KINDS) that begin with `prefix`, in any case; none for another kind."""
     names = KINDS.get(kind)
     if names is None:
         return ()
     start = prefix.lower()
-    return tuple(dict.fromkeys(n for n in names(runtime) if n.lower().startswith(start)))
+    found: dict[str, Name] = {}
+    for name in names(runtime):
+        item = Name(name) if isinstance(name, str) else name
+        if item.text.lower().startswith(start):
+            found.setdefault(item.text, item)
+    return tuple(found.values())
 
 
 def _providers(runtime: Runtime) -> Iterable[str]:
@@ -74,19 +87,45 @@ def _settings(runtime: Runtime) -> Iterable[str]:
                 yield name.replace("<name>", provider)
 
 
+def _logins(runtime: Runtime) -> Iterable[Name]:
+    for item in runtime.credentials():
+        if item.source == "oauth":
+            yield Name(item.id, item.label or item.account)
+            if item.label:
+                yield Name(item.label, item.id)
+
+
+def _conversations(runtime: Runtime) -> Iterable[Name]:
+    """The latest, as `history list` shows them."""
+    from freellm_cli.storage.history_names import latest_names
+    from freellm_cli.storage.paths import history_file
+
+    for name, title in latest_names(history_file(runtime.paths), MOST_CONVERSATIONS):
+        yield Name(name, " ".join(title.split()))
+
+
+def _simulations(runtime: Runtime) -> Iterable[Name]:
+    from freellm_cli.simulator.profiles import PROFILES
+
+    return (Name(profile.name, profile.says) for profile in PROFILES.values())
+
+
 def _templates(runtime: Runtime) -> Iterable[str]:
     from freellm_cli.services.templates import template_names
 
     return template_names(runtime)
 
 
-KINDS: dict[str, Callable[[Runtime], Iterable[str]]] = {
+KINDS: dict[str, Callable[[Runtime], Iterable[str | Name]]] = {
     "providers": _providers,
     "models": _models,
     "families": _families,
     "aliases": _aliases,
     "names": _names,
     "credentials": _credentials,
+    "logins": _logins,
+    "conversations": _conversations,
+    "simulations": _simulations,
     "targets": _targets,
     "settings": _settings,
     "templates": _templates,

@@ -52,7 +52,7 @@ def add_keys(
     stored = [row for row in rows if row["id"]]
     return Result(
         data,
-        (*_added_lines(rows), *(_about(provider) if stored else ())),
+        (*_added_lines(rows), *(_about(runtime, provider) if stored else ())),
         tuple(notices),
         exit_code=0 if len(stored) == len(rows) else CredentialRefused.exit_code,
     )
@@ -114,7 +114,7 @@ def _added_lines(rows: list[dict[str, object]]) -> list[Block]:
     return lines
 
 
-def _about(provider: ProviderSpec) -> tuple[Block, ...]:
+def _about(runtime: Runtime, provider: ProviderSpec) -> tuple[Block, ...]:
     """What a new owner of a key must know: limits and what happens with prompts."""
     training = {
         "yes": Cell("the provider may train on your prompts", "warn"),
@@ -127,9 +127,10 @@ def _about(provider: ProviderSpec) -> tuple[Block, ...]:
     ]
     if provider.terms:
         rows.append(("terms", provider.terms))
-    rows.append(
-        ("try it", f'freellm chat -m {provider.id}/… "hello"  (see freellm models {provider.id})')
-    )
+    model = next((m for m in runtime.catalog.models(provider.id) if m.recommended), None)
+    name = model.id if model else f"{provider.id}/…"
+    rows.append(("try it", f'freellm chat -m {name} "hello"'))
+    rows.append(("its models", f"freellm models {provider.id}"))
     return (Facts(tuple(rows)),)
 
 

@@ -26,9 +26,14 @@ def overview(runtime: Runtime) -> Result:
     if not counts:
         lines: tuple[Block, ...] = (
             Line("freellm has no key yet", "strong"),
-            Line("  freellm demo               see it work, without a key"),
-            Line("  freellm models             what is free, and where"),
-            Line("  freellm keys add gemini    a good first key"),
+            Facts(
+                (
+                    (Cell("  freellm setup"), "to a first key and a first answer, in a minute"),
+                    (Cell("  freellm demo"), "see it work, without a key"),
+                    (Cell("  freellm models --recommended"), "what is free, and where"),
+                    (Cell("  freellm --help"), "everything else"),
+                )
+            ),
         )
         return Result(data, lines)
     keys = ", ".join(f"{count} × {name}" for name, count in counts.items())

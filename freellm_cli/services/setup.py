@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from freellm_cli.core.catalog import ModelSpec, ProviderSpec, PublishedLimit
 from freellm_cli.core.chat import ChatRequest
-from freellm_cli.core.errors import EXIT_DONE, CredentialRefused, FreellmError
+from freellm_cli.core.errors import EXIT_DONE, CredentialRefused, FreellmError, UsageError
+from freellm_cli.core.route_refusals import way_in
 from freellm_cli.services.chat import CallOptions, ChatService
 from freellm_cli.services.keys import add_keys
 from freellm_cli.services.models import limits_text
-from freellm_cli.services.results import Block, Cell, Line, Result, Table
+from freellm_cli.services.results import Block, Cell, Facts, Line, Result, Table
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
@@ -41,8 +42,8 @@ class Talk(Protocol):
 
     def show(self, *blocks: Block) -> None: ...
 
-    def choose(self, question: str, count: int) -> int:
-        """A number from 0 to `count` - 1; the first is what most take."""
+    def choose(self, question: str, count: int) -> int | str:
+        """A number from 0 to `count` - 1 (the first is what most take), or what was typed instead."""
 
     def agrees(self, question: str) -> bool: ...
 
@@ -100,9 +101,11 @@ def daily_requests(limits: tuple[PublishedLimit, ...]) -> int:
 def _why(provider: ProviderSpec, good: list[ModelSpec]) -> str:
     first = good[0]
     limits = limits_text(first.limits or provider.limits)
-    parts = [f"{len(good)} good models, such as {first.title or first.name}"]
+    such_as = first.title or first.name
+    many = len(good) > 1
+    parts = [f"{len(good)} good models, such as {such_as}" if many else f"a good model, {such_as}"]
     if limits:
-        parts.append(f"{limits} each")
+        parts.append(f"{limits} each" if many else limits)
     parts.append(_TRAINING.get(provider.trains_on_prompts, "does not say whether it trains"))
     return "; ".join(parts)
 
@@ -136,7 +139,8 @@ def set_up(runtime: Runtime, talk: Talk) -> Result:
         model = ""
         if have:
             names = ", ".join(item.id for item in have)
-            talk.show(Line(f"You have {len(have)} keys already: {names}", "good"))
+            keys = "a key" if len(have) == 1 else f"{len(have)} keys"
+            talk.show(Line(f"You have {keys} already: {names}", "good"))
         if not have or talk.agrees("Add another key?"):
             choice = _chosen(runtime, talk)
             if not _key_stored(runtime, talk, choice) and not have:
@@ -150,14 +154,35 @@ def set_up(runtime: Runtime, talk: Talk) -> Result:
 def _chosen(runtime: Runtime, talk: Talk) -> Choice:
     offered = choices(runtime)
     rows = tuple(
-        (str(number), Cell(choice.provider.title, "strong"), choice.why)
+        (Cell(f"{number}  {choice.provider.title}", "strong"), choice.why)
         for number, choice in enumerate(offered, 1)
     )
     talk.show(
         Line("Each of these gives free requests for a key, which takes a minute to get:"),
-        Table(("", "provider", "why"), rows),
+        Table(("   provider", "why"), rows),
     )
-    return offered[talk.choose("Which one?", len(offered))]
+    while True:
+        picked = talk.choose("Which one? (number or name)", len(offered))
+        if isinstance(picked, int):
+            return offered[picked]
+        try:
+            return _named(runtime, picked)
+        except FreellmError as error:
+            talk.show(Line(error.message, "bad"), Line(f"  {error.hint}"))
+
+
+def _named(runtime: Runtime, name: str) -> Choice:
+    """Raises UnknownName for no provider, UsageError for one that wants no key."""
+    provider = runtime.catalog.provider(name.lower().replace("-", "_"))
+    if provider.auth == "oauth" or provider.local:
+        way = "a login" if provider.auth == "oauth" else "no key, only its address"
+        raise UsageError(f"{provider.title} wants {way}", hint=way_in(provider))
+    models = runtime.catalog.models(provider.id)
+    served = [m for m in models if m.status != "closed" and "chat" in m.capabilities]
+    if provider.status == "closed" or not served:
+        raise UsageError(f"{provider.title} has closed", hint="choose another one")
+    served.sort(key=lambda model: not model.recommended)
+    return Choice(provider, served[0], "")
 
 
 def _key_stored(runtime: Runtime, talk: Talk, choice: Choice) -> bool:
@@ -165,12 +190,13 @@ def _key_stored(runtime: Runtime, talk: Talk, choice: Choice) -> bool:
     talk.show(*(Line(f"  {number}. {step}") for number, step in _steps(provider)))
     if talk.agrees(f"Open {provider.key_url} now?") and not talk.open_page(provider.key_url):
         talk.show(Line(f"no browser could be opened: go to {provider.key_url}", "warn"))
+    extra = {name: talk.text(f"{provider.title} {name}: ") for name in provider.needs}
     for _ in range(TRIES):
         text = talk.secret(f"{provider.title} key, not shown (empty to stop): ")
         if not text.strip():
             return False
         try:
-            result = add_keys(runtime, provider.id, [text])
+            result = add_keys(runtime, provider.id, [text], extra=extra)
         except FreellmError as error:
             talk.show(
                 Line(error.message, "bad"), *((Line(f"  {error.hint}"),) if error.hint else ())
@@ -218,15 +244,22 @@ def _first_answer(runtime: Runtime, talk: Talk, model: str) -> Result:
 
 
 def _what_next(runtime: Runtime) -> tuple[Block, ...]:
-    port = runtime.settings.serve.port or 8000
+    address = f"http://127.0.0.1:{runtime.settings.serve.port or 8000}/v1"
+    shell = (
+        ('  freellm chat "Why is the sky blue?"', "one question"),
+        ("  freellm chat", "a conversation"),
+        ('  git diff | freellm chat "write the commit message"', "a pipe"),
+        ("  freellm completion install", "Tab completes models and keys"),
+        ("  freellm keys add PROVIDER", "more keys, more requests"),
+    )
+    game = (
+        ("  freellm serve --profile game", "leave it running"),
+        (f"  {address}", "the address; key: anything; model: auto"),
+        (f"  export OPENAI_BASE_URL={address} OPENAI_API_KEY=anything", "for programs"),
+    )
     return (
         Line("It works. In the shell:", "strong"),
-        Line('  freellm chat "Why is the sky blue?"'),
-        Line('  git diff | freellm chat "write the commit message"'),
-        Line("  freellm completion install       Tab completes models and keys"),
-        Line("  freellm keys add PROVIDER        more keys, more requests"),
+        Facts(tuple((Cell(command), Cell(what, "dim")) for command, what in shell)),
         Line("In a game, an editor, any OpenAI client:", "strong"),
-        Line("  freellm serve --profile game     leave it running"),
-        Line(f"  address  http://127.0.0.1:{port}/v1    key  anything    model  auto"),
-        Line(f"  export OPENAI_BASE_URL=http://127.0.0.1:{port}/v1 OPENAI_API_KEY=anything"),
+        Facts(tuple((Cell(command), Cell(what, "dim")) for command, what in game)),
     )

@@ -13,6 +13,11 @@ import pytest
 from freellm_cli.cli.command_tree import SUBWORDS, VALUES, command_tree
 from freellm_cli.cli.shells import SHELLS, SUFFIXES, completion_script
 from freellm_cli.services.completion import KINDS
+from freellm_cli.services.conversation import open_history
+from freellm_cli.storage.history import Exchange
+from tests.support.household import Household
+from tests.support.login_home import google_login
+from tests.support.upstream import simulator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 CONFIG = """
@@ -42,6 +47,14 @@ def world(tmp_path: Path, clean_environment: dict[str, str]) -> dict[str, str]:
     config = Path(clean_environment["FREELLM_CONFIG_DIR"])
     config.mkdir(parents=True)
     (config / "config.toml").write_text(CONFIG)
+    person = Household(config.parent, simulator())
+    google_login(person)
+    for name, question in (("spanish-lesson", "¿Qué tal?"), ("c_aa11bb22cc", "Why: is it so?")):
+        told = Exchange(question, question, "So.", "m", "k", "r", 1, 1)
+        history = open_history(person.runtime)
+        history.add(name, "", None, told)
+        history.close()
+    person.forget()
     return {
         **clean_environment,
         "PATH": f"{program.parent}:/usr/bin:/bin",
@@ -80,6 +93,16 @@ LINES = [
     ("freellm config set providers.localai.first", {"providers.localai.first_token"}),
     ("freellm completion z", {"zsh"}),
     ("freellm -q keys li", {"list"}),
+    ("freellm chat --conversation spa", {"spanish-lesson"}),
+    ("freellm history show c_aa", {"c_aa11bb22cc"}),
+    ("freellm history export sp", {"spanish-lesson"}),
+    ("freellm oauth refresh gemini_cli-", {"gemini_cli-1"}),
+    ("freellm oauth import --provider i", {"iflow"}),
+    ("freellm completion install f", {"fish"}),
+    ("freellm completion ", {"install", "bash", "zsh", "fish", "powershell"}),
+    ("freellm limits plan --mod", {"--model"}),
+    ("freellm limits plan -m my-", {"my-smart"}),
+    ("freellm serve --simulate ti", {"tiny"}),
 ]
 
 
@@ -115,6 +138,24 @@ def test_bash_completes_names_that_hold_its_word_breaks(
     line = "freellm chat -m openrouter/meta-llama/llama-3.3-70b-instruct:fr"
     assert in_bash(line, tmp_path, world) == {"free"}
     assert in_bash("freellm chat --think=hi", tmp_path, world) == {"high"}
+
+
+@needs("bash")
+def test_names_that_speak_for_themselves_are_not_explained_in_bash(
+    tmp_path: Path, world: dict[str, str]
+) -> None:
+    line = "freellm history show "
+    assert in_bash(line, tmp_path, world) == {"spanish-lesson", "c_aa11bb22cc"}
+
+
+@needs("fish")
+def test_fish_tells_what_a_conversation_is_about(tmp_path: Path, world: dict[str, str]) -> None:
+    script = script_file(tmp_path, "fish")
+    done = subprocess.run(
+        ["fish", "--no-config", "-c", f"source {script}; complete -C 'freellm history show c_'"],
+        env=world, capture_output=True, text=True, timeout=30, check=True,
+    )  # fmt: skip
+    assert done.stdout == "c_aa11bb22cc\tWhy: is it so?\n"
 
 
 @needs("fish")

@@ -109,13 +109,34 @@ def test_a_key_is_typed_unseen_and_another_is_asked_for(
     child = spawned(["keys", "add", "groq", "--label", "typed"], env)
     child.expect("not shown: ")
     child.sendline(GROQ_KEY)
-    child.expect("another key")
-    child.sendline("")
     child.expect("stored groq-2")
-    text = child.before + child.after + child.read()
+    text = child.before + child.after
+    child.expect("another Groq key")
+    text += child.before
+    child.sendline("")
+    text += child.read()
     child.close()
     assert child.exitstatus == 0
     assert GROQ_KEY[8:] not in text
+
+
+def test_a_mistyped_key_is_refused_at_once_and_may_be_typed_again(
+    env: dict[str, str], sim: Simulator
+) -> None:
+    sim.key(GROQ_KEY[::-1]).bad()
+    child = spawned(["keys", "add", "groq"], env)
+    for text, answer in ((GROQ_KEY[::-1], "not stored"), (GROQ_KEY, "stored groq-2")):
+        child.expect("not shown: ")
+        child.sendline(text)
+        child.expect(answer)
+    child.expect("not shown: ")
+    child.sendline(GROQ_KEY)
+    child.expect("already stored as groq-2")
+    child.expect("not shown: ")
+    child.sendline("")
+    child.read()
+    child.close()
+    assert child.exitstatus == 0
 
 
 def test_removing_asks_first_and_takes_no_for_an_answer(env: dict[str, str]) -> None:

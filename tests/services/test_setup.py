@@ -49,10 +49,9 @@ class Person:
     def show(self, *blocks: Block) -> None:
         self.seen += blocks
 
-    def choose(self, question: str, count: int) -> int:
+    def choose(self, question: str, count: int) -> int | str:
         answer = self._next()
-        assert isinstance(answer, int)
-        assert answer < count
+        assert isinstance(answer, str) or (isinstance(answer, int) and answer < count)
         return answer
 
     def agrees(self, question: str) -> bool:
@@ -89,10 +88,29 @@ def test_from_nothing_to_the_first_answer(home: Household, sim: Simulator) -> No
     }
     assert person.opened == ["https://console.groq.com/keys"]
     assert person.heard.strip()
-    told = "\n".join(block.text for block in result.blocks if isinstance(block, Line))
+    told = str(result.blocks)
     assert "freellm serve --profile game" in told
     assert "127.0.0.1:8000/v1" in told
     assert KEY not in told + person.lines()
+
+
+def test_who_has_another_provider_in_mind_types_its_name(home: Household, sim: Simulator) -> None:
+    person = Person("gogle", "iflow", "gemini-cli", "ollama", "gemini", False, KEY)
+    result = set_up(home.runtime, person)
+    assert result.data["credential"] == "gemini-1"
+    told = person.lines()
+    for said in ("did you mean gemini?", "iFlow has closed", "wants a login", "wants no key"):
+        assert said in told
+
+
+def test_a_provider_that_wants_more_than_a_key_is_asked_for_it(
+    home: Household, sim: Simulator
+) -> None:
+    address = sim.base_url("cloudflare").replace("simulated", "{ACCOUNT_ID}")
+    home.provider("cloudflare", address)
+    person = Person("cloudflare", False, "my-account", KEY)
+    set_up(home.runtime, person)
+    assert home.runtime.vault.list()[0].extra == {"account_id": "my-account"}
 
 
 def test_a_refused_key_is_asked_for_again(home: Household, sim: Simulator) -> None:
@@ -118,7 +136,7 @@ def test_who_has_keys_is_not_made_to_add_one(home: Household) -> None:
     home.keys("groq", KEY)
     person = Person(False)
     assert set_up(home.runtime, person).data["answered"] is True
-    assert "You have 1 keys already: groq-1" in person.lines()
+    assert "You have a key already: groq-1" in person.lines()
 
 
 def test_a_failing_provider_points_to_the_doctor(home: Household, sim: Simulator) -> None:

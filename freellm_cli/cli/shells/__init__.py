@@ -21,6 +21,12 @@ SUFFIXES = {"bash": "bash", "zsh": "zsh", "fish": "fish", "powershell": "ps1"}
 def completion_script(shell: str, tree: Command) -> str:
     """Raises UsageError for a shell that is none of SHELLS."""
     if shell not in SHELLS:
-        raise UsageError(f"there is completion for {', '.join(SHELLS)}, not for {shell!r}")
+        from difflib import get_close_matches
+
+        near = get_close_matches(shell, SHELLS, 1)
+        told = f"did you mean `freellm completion {near[0]}`?" if near else ""
+        raise UsageError(
+            f"there is completion for {', '.join(SHELLS)}, not for {shell!r}", hint=told
+        )
     script: str = importlib.import_module(f"freellm_cli.cli.shells.{shell}").script(tree)
     return script

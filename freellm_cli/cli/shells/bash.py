@@ -64,7 +64,7 @@ $("${words[0]}" _complete "$kind" "$tail" 2>/dev/null)" ;;
     if [[ $COMP_WORDBREAKS == *:* ]]; then breaks=:; fi
     if [[ $COMP_WORDBREAKS == *=* ]]; then breaks=$breaks=; fi
     if [[ -n $breaks && $cur == *[$breaks]* ]]; then rest=${cur%"${cur##*[$breaks]}"}; fi
-    while IFS= read -r name; do
+    while IFS=$'\\t' read -r name _; do
         if [[ -n $name && $name == "$tail"* ]]; then
             name=$done$name
             COMPREPLY+=("${name#"$rest"}")
@@ -144,12 +144,15 @@ def _words(commands: list[Command]) -> str:
     """What may stand at a place: subcommands, and the first argument (again and again if it repeats)."""
     rows = []
     for command in commands:
-        names = "\n".join(child.path[-1] for child in command.children)
-        offers = [f"candidates='{names}'"] if names else []
+        names = [child.path[-1] for child in command.children]
+        offers = []
         pattern = "0"
         for argument in command.arguments[:1]:
-            offers += [_offer(argument)] if argument.values or argument.choices else []
+            names += argument.choices
+            offers += [f"kind={argument.values}"] if argument.values else []
             pattern = "*" if argument.many and not command.children else "0"
+        if names:
+            offers.append("candidates='" + "\n".join(names) + "'")
         if offers:
             rows.append(f"        '{_path(command)} '{pattern}) {'; '.join(offers)} ;;")
     return _case("_freellm_word", "$1 $2", rows)

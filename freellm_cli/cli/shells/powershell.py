@@ -51,7 +51,9 @@ Register-ArgumentCompleter -Native -CommandName freellm -ScriptBlock {
     if ($kind -like '=*') { $found += $kind.Substring(1).Split(' ') }
     elseif ($kind) { $found += @(& $program _complete $kind $tail 2>$null) }
     $found | Where-Object { $_ -and $_.StartsWith($tail, 'OrdinalIgnoreCase') } | ForEach-Object {
-        [System.Management.Automation.CompletionResult]::new("$prefix$_", $_, 'ParameterValue', $_)
+        $name, $about = $_.Split("`t", 2)
+        if (-not $about) { $about = $name }
+        [System.Management.Automation.CompletionResult]::new("$prefix$name", $name, 'ParameterValue', $about)
     }
 }
 """

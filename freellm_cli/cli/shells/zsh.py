@@ -9,10 +9,18 @@ _HEAD = """\
 # Completion of freellm for zsh. Made by scripts/gen; `freellm completion zsh` prints it.
 
 _freellm_names() {
-    local -a names
-    names=("${(@f)$(_call_program names ${(q)freellm_program} _complete ${(q)1} ${(q)PREFIX} 2>/dev/null)}")
-    names=(${names:#})
-    compadd "${@:2}" -a names
+    local -a lines names shown
+    local line
+    lines=("${(@f)$(_call_program names ${(q)freellm_program} _complete ${(q)1} ${(q)PREFIX} 2>/dev/null)}")
+    for line in ${lines:#}; do
+        names+=("${line%%$'\\t'*}")
+        shown+=("${line/$'\\t'/  }")
+    done
+    if [[ "${lines[*]}" == *$'\\t'* ]]; then
+        compadd "${@:2}" -V names -l -d shown -a names
+    else
+        compadd "${@:2}" -a names
+    fi
 }
 """
 _TAIL = """\
@@ -59,6 +67,8 @@ def _dispatch(command: Command) -> str:
     )
     first = command.arguments[0] if command.arguments else None
     also = f"\n            {_action(first)}" if first and first.values else ""
+    if first and first.choices:
+        also = f"\n            compadd -- {' '.join(first.choices)}"
     return f"""
     case $state in
         word)
