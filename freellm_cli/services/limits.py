@@ -5,20 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freellm_cli.core.errors import UnknownName
-from freellm_cli.core.limits import COUNT_ONLY, Limit
-from freellm_cli.core.needs import Needs
 from freellm_cli.services.limit_sources import Source, Told
-from freellm_cli.services.pool import Pool, PoolTarget
+from freellm_cli.services.pool import PoolTarget
 from freellm_cli.services.pots import pots, shared_table
 from freellm_cli.services.results import Block, Cell, Line, Result, Table
 from freellm_cli.services.spell import spell_seconds, spell_until, spell_window
 from freellm_cli.storage.ledger_reports import Usage
 
 if TYPE_CHECKING:
+    from freellm_cli.services.limit_map import LimitMap
     from freellm_cli.services.runtime import Runtime
     from freellm_cli.storage.ledger import Rest
-
-_A_QUESTION = Needs(prompt_tokens=200, answer_tokens=200, capabilities=frozenset({"chat"}))
 
 
 class _Meter(NamedTuple):
@@ -36,14 +33,14 @@ def show_limits(runtime: Runtime, provider: str = "") -> Result:
     """
     if provider:
         runtime.catalog.provider(provider)
-    targets = limited_targets(runtime, provider)
+    known = runtime.limit_maps.of(provider)
     now = runtime.clock.now()
-    meters = [meter for meter in _meters(runtime, targets) if _is_worth_a_look(meter)]
+    meters = [meter for meter in _meters(runtime, known) if _is_worth_a_look(meter)]
     rests = [rest for rest in runtime.ledger.rests() if not provider or provider in rest.key]
     table = Table(
         ("key", "model", "used", "limit", "window", "resets in", "source"),
         tuple(row for meter in meters for row in _meter_rows(meter, now)),
-        empty="nothing was used yet" if targets else "no key stored: run `freellm keys add gemini`",
+        empty="nothing was used yet" if known.targets else "no key stored: run `freellm keys add gemini`",
     )
     blocks: list[Block] = [table]
     if rests:
@@ -59,29 +56,22 @@ def show_limits(runtime: Runtime, provider: str = "") -> Result:
     return Result(data, tuple(blocks))
 
 
-def _meters(runtime: Runtime, targets: list[PoolTarget]) -> list[_Meter]:
-    """Each meter once, in the order of the targets that it counts."""
-    limits: dict[str, dict[Limit, None]] = {}
-    users: dict[str, list[PoolTarget]] = {}
-    for item in targets:
-        for limit in item.candidate.limits:
-            if limit.amount != COUNT_ONLY:
-                limits.setdefault(limit.meter, {})[limit] = None
-    for item in targets:
-        for limit in item.candidate.limits:
-            users.setdefault(limit.meter, []).append(item)
+def _meters(runtime: Runtime, known: LimitMap) -> list[_Meter]:
+    """Each meter that may be worth a look once, in the order of the targets that it counts."""
     told = Told(runtime)
-    sources = {
-        meter: told.sources(meter, tuple(limits.get(meter, ())))
-        for meter in users
-        if meter in limits or told.has(meter)
-    }
+    counted = runtime.ledger.counted()
+    sources = {}
+    for meter in known.users:
+        limits = known.limits.get(meter, ())
+        is_set = any(limit.source == "set" for limit in limits)
+        if told.has(meter) or is_set or (limits and meter in counted):
+            sources[meter] = told.sources(meter, limits)
     asked = [source.limit for group in sources.values() for source in group]
     usages = {usage.limit: usage for usage in runtime.ledger.usage(asked)}
     return [
         _Meter(
-            tuple(dict.fromkeys(item.credential.id for item in users[meter])),
-            _subject(meter, users[meter][0]),
+            tuple(dict.fromkeys(item.credential.id for item in known.users[meter])),
+            _subject(meter, known.users[meter][0]),
             tuple(usages[source.limit] for source in group),
             group,
         )
@@ -103,28 +93,9 @@ def _is_worth_a_look(meter: _Meter) -> bool:
     )
 
 
-def limited_targets(runtime: Runtime, provider: str) -> list[PoolTarget]:
+def limited_targets(runtime: Runtime, provider: str) -> tuple[PoolTarget, ...]:
     """Every usable credential × model of the catalog that has limits, and those asked lately."""
-    pool = Pool(runtime)
-    usable = {item.provider for item in runtime.credentials() if item.enabled}
-    wanted = [name for name in runtime.catalog.provider_ids() if name in usable]
-    if provider:
-        wanted = [name for name in wanted if name == provider]
-    asked = {
-        attempt["target"].split("/", 1)[1]
-        for request in runtime.ledger.requests(200)
-        for attempt in request.get("attempts", ())
-    }
-    found: list[PoolTarget] = []
-    for name in wanted:
-        known = {model.id: model for model in runtime.catalog.models(name)}
-        for model_id in asked:
-            if model_id.startswith(f"{name}/") and model_id not in known:
-                spec = runtime.catalog.spec_for_unknown(name, model_id.split("/", 1)[1])
-                known[model_id] = spec
-        for model in known.values():
-            found += pool.targets_of(model, _A_QUESTION)
-    return found
+    return runtime.limit_maps.of(provider).targets
 
 
 def _meter_rows(meter: _Meter, now: float) -> list[tuple[str | Cell, ...]]:

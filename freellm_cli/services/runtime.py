@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from freellm_cli.core.verdicts import Verdict
     from freellm_cli.providers.base import Dialect
     from freellm_cli.providers.registry import Catalog
+    from freellm_cli.services.limit_map import LimitMaps
     from freellm_cli.services.oauth_store import LoginStore
     from freellm_cli.services.pool import PoolTarget
     from freellm_cli.storage.keyring_store import KeyringStore
@@ -72,6 +73,7 @@ class Runtime:
         self._further_secrets: list[Secret] = []
         self._credentials: tuple[Credential, ...] | None = None
         self._dialects: dict[str, Dialect] = {}
+        self._limit_maps: LimitMaps | None = None
 
     # what the user has said
 
@@ -190,6 +192,14 @@ class Runtime:
 
     def forget_catalog(self) -> None:
         self._live_catalog = None
+
+    @property
+    def limit_maps(self) -> LimitMaps:
+        if self._limit_maps is None:
+            from freellm_cli.services.limit_map import LimitMaps
+
+            self._limit_maps = LimitMaps(self)
+        return self._limit_maps
 
     @property
     def model_cache(self) -> ModelCache:

@@ -140,6 +140,12 @@ class LedgerRecords(LedgerLessons):
         wanted = tuple(limits)
         return self._read(lambda connection, moment: ledger_views.usage(connection, wanted, moment))
 
+    def counted(self) -> frozenset[str]:
+        """The meters that something was counted on, now or lately."""
+        from freellm_cli.storage import ledger_views
+
+        return self._read(ledger_views.counted)
+
     def open_leases(self) -> list[OpenLease]:
         """Requests that are under way, the oldest first."""
         from freellm_cli.storage import ledger_views

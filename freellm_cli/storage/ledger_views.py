@@ -100,6 +100,10 @@ def usage(
     return tuple(_usage(limit, counters[limit.meter, limit.window], moment) for limit in wanted)
 
 
+def counted(connection: sqlite3.Connection, moment: Moment) -> frozenset[str]:
+    return frozenset(row[0] for row in connection.execute("SELECT DISTINCT meter FROM counter"))
+
+
 def open_leases(connection: sqlite3.Connection, moment: Moment) -> list[OpenLease]:
     rows = connection.execute("SELECT target, request, tokens, opened FROM lease ORDER BY opened")
     return [
