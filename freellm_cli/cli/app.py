@@ -14,9 +14,9 @@ import typer
 from typer.core import TyperGroup, TyperOption
 from typer.main import get_command
 
-from freellm_cli import __version__
 from freellm_cli.cli.face import Face
-from freellm_cli.core.errors import EXIT_DONE, EXIT_INTERRUPTED, UnknownName, UsageError
+from freellm_cli.cli.usage_slips import no_such_command, usage_error
+from freellm_cli.core.errors import EXIT_DONE, EXIT_INTERRUPTED
 
 
 class CommandRow(NamedTuple):
@@ -64,20 +64,12 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            raise _no_such_command(args[0])
+            raise no_such_command("freellm", args[0], list(COMMANDS), args[1:])
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, row.help) for name, row in COMMANDS.items()])
-
-
-def _no_such_command(name: str) -> UnknownName:
-    from difflib import get_close_matches
-
-    nearest = tuple(get_close_matches(name, COMMANDS, 3, 0.5))
-    hint = f"did you mean `freellm {nearest[0]}`?" if nearest else "see `freellm --help`"
-    return UnknownName(f"no command is called {name!r}", hint=hint, nearest=nearest)
 
 
 def _global_options() -> list[TyperOption]:
@@ -115,7 +107,10 @@ def _add_global_options(command: Any) -> None:
 
 def _show_version(ctx: Any, param: Any, value: bool) -> None:
     if value:
-        ctx.find_root().obj.print(f"freellm {__version__}")
+        from freellm_cli.services.build_info import describe_build
+
+        face = ctx.find_root().obj
+        face.print("\n".join(describe_build() if face.verbose else describe_build()[:1]))
         raise typer.Exit
 
 
@@ -145,9 +140,8 @@ def build_root() -> Any:
     command.name = "freellm"
     version = TyperOption(
         param_decls=["--version"],
-        help="Print the version.",
+        help="Print the version; with -v, how it was built and where it lies.",
         is_flag=True,
-        is_eager=True,
         expose_value=False,
         callback=_show_version,
     )
@@ -169,7 +163,7 @@ def run_typer(argv: list[str], face: Face) -> int:
     except typer.Exit as stop:
         return stop.exit_code
     except usage_fault as fault:
-        raise _usage_error(fault) from fault
+        raise usage_error(fault) from fault
     return code if isinstance(code, int) else EXIT_DONE
 
 
@@ -179,9 +173,3 @@ def _narrow(face: Face) -> dict[str, int]:
 
     columns = get_terminal_size().columns if face.is_terminal(face.out) else 80
     return {"terminal_width": max(20, columns)} if columns < 52 else {}
-
-
-def _usage_error(fault: Any) -> UsageError:
-    context = getattr(fault, "ctx", None)
-    path = context.command_path if context is not None else "freellm"
-    return UsageError(fault.format_message(), hint=f"see `{path} --help`")

@@ -9,8 +9,8 @@ import ssl
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from freellm_cli import __version__
 from freellm_cli.core.errors import FreellmError
+from freellm_cli.services.build_info import describe_build
 from freellm_cli.services.config import check_settings
 from freellm_cli.services.doctor import BAD, GOOD, INFO, WARN, Finding
 from freellm_cli.services.spell import spell_seconds
@@ -36,7 +36,7 @@ OLD_LEASE_S = 3600.0
 def versions() -> Iterator[Finding]:
     """What a report needs to name."""
     system = f"{platform.system()} {platform.release()} {platform.machine()}".strip()
-    yield Finding("versions", INFO, f"freellm {__version__}, Python {platform.python_version()}")
+    yield Finding("versions", INFO, "; ".join(describe_build()))
     yield Finding("versions", INFO, f"{system}, SQLite {sqlite_version()}, {ssl.OPENSSL_VERSION}")
     try:
         from zoneinfo import ZoneInfo

@@ -44,16 +44,10 @@ def own_command(
 def own_file() -> str:
     """The path of the one-file program that this process is; "" when it is an ordinary Python's.
 
-    PyInstaller sets `sys.frozen` and names itself in `sys.executable`; Nuitka compiles `__compiled__` into
-    every module and keeps the path of its file in `sys.argv[0]`
-    (https://pyinstaller.org/en/stable/runtime-information.html,
-    https://nuitka.net/user-documentation/tips.html).
+    `packaging/binary/boot.py` sets `sys.frozen` and names the file in `sys.executable`, as PyInstaller does
+    (https://pyinstaller.org/en/stable/runtime-information.html).
     """
-    if getattr(sys, "frozen", False):
-        return sys.executable
-    if "__compiled__" in globals():
-        return os.path.abspath(sys.argv[0])
-    return ""
+    return sys.executable if getattr(sys, "frozen", False) else ""
 
 
 class _Names:

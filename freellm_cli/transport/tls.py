@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from _thread import allocate_lock
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from freellm_cli.core.errors import ConfigError
@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 # A folder with a few hashed certificates is somebody's addition to a bundle, not the machine's store.
 FULL_STORE = 50
 _HEX = "0123456789abcdef"
+# Where systems keep all roots in one file: Debian, Fedora, openSUSE, RHEL, Alpine and macOS
+# (https://go.dev/src/crypto/x509/root_linux.go, root_bsd.go). OpenSSL knows the place of the system that it
+# was built for, which need not be the one that runs it: the one-file program brings its own.
+BUNDLES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+)
 
 # X509_V_ERR_* numbers: https://docs.openssl.org/3.0/man3/X509_STORE_CTX_get_error/
 _NOT_TRUSTED_HINT = (
@@ -118,6 +128,14 @@ def is_hashed_store(folder: str) -> bool:
     return len(hashed) >= FULL_STORE and os.path.isfile(os.path.join(folder, hashed[0]))
 
 
+def _holds_certificates(folder: str | None) -> bool:
+    """Whether OpenSSL would find anything there."""
+    try:
+        return bool(folder) and any(_is_hashed(name) for name in os.listdir(folder))
+    except OSError:
+        return False
+
+
 def _is_hashed(name: str) -> bool:
     return name[8:9] == "." and name[9:].isdigit() and not name[:8].strip(_HEX)
 
@@ -136,11 +154,18 @@ def _load(context: ssl.SSLContext, variable: str, path: str) -> None:
         ) from exc
 
 
-def _fill_if_empty(context: ssl.SSLContext, ssl_module: object) -> None:
-    """Pythons from python.org for macOS bring no roots until their own script has run."""
+def _fill_if_empty(
+    context: ssl.SSLContext, ssl_module: object, bundles: Sequence[str] = BUNDLES
+) -> None:
+    """For an OpenSSL that looks where there is nothing: the system's roots, else those of certifi, as for a
+    Python from python.org for macOS before its own script has run, or a container without roots."""
     paths = ssl_module.get_default_verify_paths()  # type: ignore[attr-defined]
-    if paths.capath or context.cert_store_stats()["x509_ca"]:
+    if context.cert_store_stats()["x509_ca"] or _holds_certificates(paths.capath):
         return
+    for bundle in bundles:
+        if os.path.isfile(bundle):
+            context.load_verify_locations(cafile=bundle)
+            return
     try:
         import certifi
     except ImportError:

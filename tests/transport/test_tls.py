@@ -217,8 +217,34 @@ def test_a_machine_without_any_roots_gets_those_of_certifi() -> None:
 
     pytest.importorskip("certifi")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    _fill_if_empty(context, NoStore())
+    _fill_if_empty(context, NoStore(), bundles=())
     assert context.cert_store_stats()["x509_ca"] > 50
+
+
+def test_an_openssl_of_another_system_is_shown_where_this_one_keeps_its_roots(
+    authority: Authority, tmp_path: Path
+) -> None:
+    class StoreOfAnother:
+        def get_default_verify_paths(self) -> ssl.DefaultVerifyPaths:
+            return ssl.DefaultVerifyPaths(None, str(tmp_path), "", "", "", "")  # type: ignore[arg-type]
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    bundles = (str(tmp_path / "not here"), str(authority.pem))
+    _fill_if_empty(context, StoreOfAnother(), bundles)
+    assert context.cert_store_stats()["x509_ca"] == 1
+
+
+def test_a_folder_that_openssl_reads_itself_is_left_to_it(
+    authority: Authority, tmp_path: Path
+) -> None:
+    class StoreOfAFew:
+        def get_default_verify_paths(self) -> ssl.DefaultVerifyPaths:
+            return ssl.DefaultVerifyPaths(None, str(tmp_path), "", "", "", "")  # type: ignore[arg-type]
+
+    (tmp_path / "0a1b2c3d.0").write_text("a root of the machine's owner")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _fill_if_empty(context, StoreOfAFew(), bundles=(str(authority.pem),))
+    assert context.cert_store_stats()["x509_ca"] == 0
 
 
 def test_the_context_is_made_once() -> None:
