@@ -41,6 +41,7 @@ THIRD_PARTY_ROOMS = {
     "rich": {"cli"},
     "typer": {"cli"},
     "http.client": {"transport"},
+    "prometheus_client": {"server"},
 }
 
 

@@ -82,6 +82,7 @@ class App:
         """Handlers of this server alone, in place of the usual ones."""
         self.watcher = Watcher(self._monotonic)
         self.metrics = Metrics()
+        runtime.on_refusal = self.metrics.refused
         self.page = Desk(self)
         self._serving: set[Connection] = set()
         self._door: Door | None = None
@@ -157,7 +158,9 @@ class App:
     def gauges(self) -> dict[str, int]:
         return {
             "connections": self._door.connections if self._door else 0,
-            "requests_running": self.requests_running,
+            "connections_served": len(self._serving),
+            "connections_queued": self._crew.waiting,
+            "questions_running": len(self.watcher.everyone()),
             "threads": self._crew.threads,
         }
 

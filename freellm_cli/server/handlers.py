@@ -77,6 +77,8 @@ def embeddings(app: App, exchange: Exchange, place: Place) -> None:
     from freellm_cli.core.faces.openai_embeddings import embeddings_reply, parse_embeddings
     from freellm_cli.services.embeddings import embed
 
+    if exchange.entry is not None:
+        exchange.entry.face = "embeddings"
     ask = parse_embeddings(parse_json(exchange.body))
     runtime = app.household().runtime
     exchange.after_hang_up = runtime.ledger.wake_waiters

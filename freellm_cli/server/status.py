@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from freellm_cli.server.exchange import Exchange
 
 PLAIN = "text/plain; charset=utf-8"
-PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 _FRONT = """\
 freellm {version}: one model endpoint out of the free tiers you have.
 
@@ -69,5 +68,8 @@ def limits(app: App, exchange: Exchange, place: Place) -> None:
 
 
 def metrics(app: App, exchange: Exchange, place: Place) -> None:
-    """Prometheus's text format (https://prometheus.io/docs/instrumenting/exposition_formats/)."""
-    exchange.answer(200, app.metrics.text(app).encode(), content_type=PROMETHEUS)
+    """Figures for Prometheus (https://prometheus.io/docs/instrumenting/exposition_formats/)."""
+    from freellm_cli.server.exposition import exposition_of
+
+    page = exposition_of(app).page(exchange.head.headers)
+    exchange.answer(200, page.body, content_type=page.content_type, fields=page.fields)
