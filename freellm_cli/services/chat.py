@@ -14,13 +14,21 @@ from freellm_cli.core.verdicts import Verdict
 from freellm_cli.services.answer import Answer, Answerer, Attempt
 from freellm_cli.services.attempt import Failed, Opened, attempt
 from freellm_cli.services.learning import LIMITED
-from freellm_cli.services.outcome import consequences, falls_with, final_error, other_address
+from freellm_cli.services.outcome import (
+    Given,
+    consequences,
+    falls_with,
+    final_error,
+    other_address,
+    settle_answer,
+)
 from freellm_cli.services.pool import Excluded, Plan, Pool, PoolTarget
 from freellm_cli.storage.ledger import Lease
 from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
+    from freellm_cli.storage.ledger_reports import Trace
 
 
 class CallOptions(NamedTuple):
@@ -104,7 +112,7 @@ class _Call:
                 if answer is not None:
                     return answer
         except BaseException as error:
-            self._record(type(error).__name__)
+            self._runtime.ledger.record_request(self._trace(type(error).__name__))
             raise
 
     def _check_caller(self) -> None:
@@ -340,22 +348,10 @@ class _Call:
         ledger.prove(lease)
 
         def finish(outcome: str, usage: Usage, seconds: float) -> None:
-            counting = str(target.target.quirks.get("tokens_counted", "total"))
-            tokens = usage.prompt if counting == "input" else usage.total
-            with ledger.together():
-                ledger.settle(lease, tokens=tokens, answered_at=opened.answered_at, outcome=outcome)
-                consequences(
-                    self._runtime,
-                    target,
-                    None,
-                    opened.headers,
-                    request_id=self._id,
-                    opened=lease.opened,
-                    answered_at=opened.answered_at,
-                )
-                if not self._options.whole:
-                    ledger.note_answer(lease.candidate, first_token_s=now - begun)
-                self._record(outcome, answerer, usage)
+            given = Given(lease, target, opened, usage, outcome)
+            if not self._options.whole:
+                given = given._replace(first_token_s=now - begun)
+            settle_answer(self._runtime, given, self._trace(outcome, answerer, usage))
 
         return Answer(
             request_id=self._id,
@@ -376,24 +372,22 @@ class _Call:
             return (f"{route.ended}; {target.model.id} answers instead",)
         return ()
 
-    def _record(
+    def _trace(
         self, outcome: str, answerer: Answerer | None = None, usage: Usage | None = None
-    ) -> None:
-        self._runtime.ledger.record_request(
-            {
-                "id": self._id,
-                "at": self._clock.now() - (self._clock.monotonic() - self._begun),
-                "asked": self._request.model,
-                "face": self._options.face,
-                "outcome": outcome,
-                "seconds": round(self._clock.monotonic() - self._begun, 4),
-                "route": [
-                    {"why": step.why, "models": [model.id for model in step.models]}
-                    for step in self._plan.route.steps
-                ],
-                "excluded": [item._asdict() for item in self._excluded],
-                "attempts": [item._asdict() for item in self._attempts],
-                "answerer": answerer._asdict() if answerer else None,
-                "usage": usage._asdict() if usage else None,
-            }
-        )
+    ) -> Trace:
+        return {
+            "id": self._id,
+            "at": self._clock.now() - (self._clock.monotonic() - self._begun),
+            "asked": self._request.model,
+            "face": self._options.face,
+            "outcome": outcome,
+            "seconds": round(self._clock.monotonic() - self._begun, 4),
+            "route": [
+                {"why": step.why, "models": [model.id for model in step.models]}
+                for step in self._plan.route.steps
+            ],
+            "excluded": [item._asdict() for item in self._excluded],
+            "attempts": [item._asdict() for item in self._attempts],
+            "answerer": answerer._asdict() if answerer else None,
+            "usage": usage._asdict() if usage else None,
+        }

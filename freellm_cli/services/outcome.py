@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from freellm_cli.core import errors
+from freellm_cli.core.chat import Usage
 from freellm_cli.core.http import Headers
 from freellm_cli.core.verdicts import Verdict
+from freellm_cli.services.attempt import Opened
 from freellm_cli.services.learning import LIMITED as _LIMITED
 from freellm_cli.services.learning import lessons, rest, unknown_rate
 from freellm_cli.services.pool import NOT_FREE, Excluded, Plan, PoolTarget
 from freellm_cli.services.spell import spell_seconds
+from freellm_cli.storage.ledger_values import Lease, Refused
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
-    from freellm_cli.storage.ledger import Refused
+    from freellm_cli.storage.ledger_reports import Trace
 
 _CREDENTIAL = ("auth_invalid", "auth_forbidden", "key_suspended", "payment_required")
 
@@ -51,6 +54,43 @@ def consequences(
 
         note_named_account(runtime, target, verdict)
     rest(runtime, target, verdict, request_id=request_id)
+
+
+class Given(NamedTuple):
+    """An answer that has ended. `outcome`: "ok", "cut" or "abandoned". `first_token_s`: from sending to the
+    first content, None when the answer was awaited whole."""
+
+    lease: Lease
+    target: PoolTarget
+    opened: Opened
+    usage: Usage
+    outcome: str
+    first_token_s: float | None = None
+
+
+def settle_answer(runtime: Runtime, given: Given, trace: Trace) -> None:
+    """Writes what an answer has used and taught, and its story; perhaps a little later."""
+    ledger = runtime.ledger
+    lease, target, opened, usage, outcome, first_token_s = given
+    counting = str(target.target.quirks.get("tokens_counted", "total"))
+    tokens = usage.prompt if counting == "input" else usage.total
+
+    def work() -> None:
+        ledger.settle(lease, tokens=tokens, answered_at=opened.answered_at, outcome=outcome)
+        consequences(
+            runtime,
+            target,
+            None,
+            opened.headers,
+            request_id=lease.request_id,
+            opened=lease.opened,
+            answered_at=opened.answered_at,
+        )
+        if first_token_s is not None:
+            ledger.note_answer(lease.candidate, first_token_s=first_token_s)
+        ledger.record_request(trace)
+
+    ledger.after_answer(work)
 
 
 def other_address(runtime: Runtime, target: PoolTarget, verdict: Verdict) -> str:

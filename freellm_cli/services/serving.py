@@ -108,6 +108,7 @@ def _furnished(runtime: Runtime) -> Household:
     _ = runtime.settings.serve, runtime.catalog, runtime.transport, runtime.redactor
     runtime.credentials()
     runtime.ledger.rests()
+    runtime.ledger.write_behind()
     return Household(runtime, ChatService(runtime))
 
 

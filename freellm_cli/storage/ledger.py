@@ -32,6 +32,7 @@ from freellm_cli.storage.ledger_values import (
 from freellm_cli.storage.owners import Owner
 
 if TYPE_CHECKING:
+    from freellm_cli.storage.ledger_behind import Behind
     from freellm_cli.storage.ledger_reports import Rest as Rest
     from freellm_cli.storage.ledger_reports import Usage as Usage
     from freellm_cli.storage.ledger_reports import View as View
@@ -83,11 +84,15 @@ class Ledger(LedgerRecords):
         self._numbers = count(1)
         self._mine: dict[int, Lease] = {}
         self._room: WaitingRoom | None = None
+        self._behind: Behind | None = None
         self._swept = float("-inf")
         self._settled = 0
 
     def close(self) -> None:
         """Closes the file and retires this owner; the next call opens anew."""
+        behind, self._behind = self._behind, None
+        if behind is not None:
+            behind.close()
         owner, self._owner = self._owner, None
         if owner is not None:
             atexit.unregister(owner.retire)
@@ -199,7 +204,9 @@ class Ledger(LedgerRecords):
                 self._lineup(connection, request.candidates, learned, moment.wall),
                 asked,
                 owner=lambda: self._holder(connection),
-                sweep=lambda: self._sweep(connection, moment, _SWEEP_WHEN_BLOCKED_S),
+                sweep=lambda: (
+                    self._catch_up() | self._sweep(connection, moment, _SWEEP_WHEN_BLOCKED_S)
+                ),
                 has_rests=bool(rests),
                 has_line=bool(line),
             )
@@ -243,6 +250,24 @@ class Ledger(LedgerRecords):
         return min(max(moment.steady_at(wall), lease.opened), moment.steady)
 
     # Ending
+
+    def write_behind(self) -> None:
+        """From now on what is given to `after_answer` is written a few milliseconds later, with that of other
+        answers: for a process that gives many. What is not written yet when the process is killed is
+        counted from the leases, as for any that died."""
+        if self._behind is None:
+            from freellm_cli.storage.ledger_behind import Behind
+
+            self._behind = Behind(self.together, self._notice)
+
+    def after_answer(self, work: Callable[[], None]) -> None:
+        """Runs `work`, which settles and records, in one transaction: now, or soon (`write_behind`)."""
+        if self._behind is None or not self._behind.add(work):
+            with self.together():
+                work()
+
+    def _catch_up(self) -> bool:
+        return bool(self._behind) and self._behind is not None and self._behind.write()
 
     def settle(
         self,

@@ -36,6 +36,7 @@ class LedgerStore:
         boot: str | None,
     ) -> None:
         self._db = Database(path, LEDGER, clock=clock, rng=rng, notice=notice)
+        self._notice = notice
         boot = boot_identity(clock) if boot is None else boot
         self._boot_mark = f"{crc32(boot.encode()):08x}"
         self._timeline = Timeline(clock, boot)
@@ -75,6 +76,8 @@ class LedgerStore:
         return self._db.write(run)
 
     def _read(self, work: Callable[[sqlite3.Connection, Moment], Result]) -> Result:
+        self._catch_up()
+
         def run(connection: sqlite3.Connection) -> Result:
             self._notice_new_file()
             if not self._timeline.is_loaded:
@@ -82,6 +85,10 @@ class LedgerStore:
             return work(connection, self._timeline.moment())
 
         return self._db.read(run)
+
+    def _catch_up(self) -> bool:
+        """Writes what waits to be written; whether there was anything."""
+        return False
 
     def _notice_new_file(self) -> None:
         if self._generation != self._db.generation:

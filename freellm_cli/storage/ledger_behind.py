@@ -1,0 +1,108 @@
+"""What is written behind the answers: not before the caller has them, and many in one transaction."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+Work = Callable[[], None]
+
+GATHER_S = 0.004
+"""So long the first waits for company. Others learn that much later that a place is free."""
+
+MOST = 1000
+"""More than these are not put off: whoever answered writes for itself, and hears of the trouble."""
+
+_AFTER_TROUBLE_S = 1.0
+
+
+class Behind:
+    """Works of any thread, written by one of its own.
+
+    `together()` makes one transaction of what runs in it; works are taken from here only inside it, so
+    nobody who has the file's lock can miss one. Works that fail together are tried alone;
+    `notice(text)` is told of one that fails then too. A work may so run twice, the first time undone.
+    """
+
+    def __init__(
+        self,
+        together: Callable[[], AbstractContextManager[None]],
+        notice: Callable[[str], None],
+    ) -> None:
+        self._together = together
+        self._notice = notice
+        self._works: deque[Work] = deque()
+        self._come = threading.Event()
+        self._ending = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    def add(self, work: Work) -> bool:
+        """False when there are too many already: nothing was added."""
+        if len(self._works) >= MOST or self._ending.is_set():
+            return False
+        self._works.append(work)
+        if not self._come.is_set():
+            self._come.set()
+            if self._thread is None:
+                self._start()
+        return True
+
+    def __bool__(self) -> bool:
+        return bool(self._works)
+
+    def write(self) -> bool:
+        """Writes all that are there; whether there were any. Raises StoreError when the file cannot be
+        used at all; nothing is lost then."""
+        taken: list[Work] = []
+        try:
+            with self._together():
+                while self._works:
+                    taken.append(self._works.popleft())
+                for work in taken:
+                    work()
+        except Exception:
+            if not taken:
+                raise
+            self._write_each(taken)
+        return bool(taken)
+
+    def _write_each(self, works: list[Work]) -> None:
+        for work in works:
+            try:
+                with self._together():
+                    work()
+            except Exception as error:  # noqa: BLE001 - told, and the others must go on
+                self._notice(f"what became of a request could not be written: {error}")
+
+    def close(self) -> None:
+        """Writes what is left. Later works are refused."""
+        self._ending.set()
+        self._come.set()
+        thread, self._thread = self._thread, None
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(5.0)
+        self.write()
+
+    def _start(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        pause = GATHER_S
+        while not self._ending.is_set():
+            self._come.wait()
+            self._ending.wait(pause)
+            self._come.clear()
+            try:
+                self.write()
+                pause = GATHER_S
+            except Exception as error:  # noqa: BLE001 - the next who waits for the file is told as well
+                if pause == GATHER_S:
+                    self._notice(f"the ledger cannot be written: {error}")
+                pause = _AFTER_TROUBLE_S
+                self._come.set()
