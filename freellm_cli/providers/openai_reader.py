@@ -29,6 +29,9 @@ MAX_WHOLE = 64 << 20
 MOST_TEMPLATES = 8
 """A stream whose events are of ever new makes is not worth learning any more."""
 
+_MANY = 4
+"""Events that come together are read as a run from so many on: a whole answer may come at once."""
+
 _STREAM_STARTS = (b"data:", b"event:", b"id:", b"retry:", b":")
 _BLANKS = b" \t\r\n"
 _BOM = b"\xef\xbb\xbf"
@@ -172,18 +175,33 @@ class OpenAIReader:
     def _events(self, events: list[SseEvent], out: list[Delta]) -> None:
         """Events that came together; the texts of those of one make become one delta."""
         texts: list[str] = []
-        for event in events:
+        skipped = 0
+        may_run = len(events) > _MANY
+        for at, event in enumerate(events):
+            if skipped:
+                skipped -= 1
+                continue
             data, name, _ = event
             if self._template is not None and not name and not self.done:
                 text = self._template.text_of(data)
                 if text is not None:
                     texts.append(text)
+                    if may_run and at + 1 < len(events):
+                        may_run = False
+                        more, skipped = self._run(events, at + 1)
+                        texts.append(more)
                     continue
             if texts:
                 self._say(texts, out)
             self._event(event, out)
         if texts:
             self._say(texts, out)
+
+    def _run(self, events: list[SseEvent], start: int) -> tuple[str, int]:
+        """The text of further events of the make that is known, and how many they are."""
+        assert self._template is not None
+        lines = [data for data, name, _ in events[start:] if not name and b"\n" not in data]
+        return self._template.run_of(lines) if len(lines) == len(events) - start else ("", 0)
 
     def _say(self, texts: list[str], out: list[Delta]) -> None:
         self._last_counted = False

@@ -33,6 +33,18 @@ class Template:
             return None
         return text
 
+    def run_of(self, lines: list[bytes]) -> tuple[str, int]:
+        """The text of the events of this make that `lines` begins with, and how many they are; ("", 0) when
+        they must be read one by one. No line holds a line break."""
+        parts = b"\n".join(lines).split(self._after + b"\n" + self._before)
+        parts[0] = parts[0].removeprefix(self._before) if lines[0].startswith(self._before) else b'"'
+        last, found, _ = parts[-1].partition(self._after)
+        parts[-1] = last if found else b'"'
+        text = b"".join(parts).decode("utf-8", "replace")
+        if '"' in text or "\\" in text or not text.isprintable():
+            return "", 0
+        return text, len(parts)
+
 
 def template_of(data: bytes, text: str) -> Template | None:
     """The make of an event in which `text` was found as the content of its message; None if the bytes do not

@@ -6,6 +6,9 @@ MAX_LINE = 32_768
 MAX_TRAILER = 131_072
 _HEX = b"0123456789abcdefABCDEF"
 _LONGEST_SIZE = 16
+_OFTEN = 0xFFF
+_SIZES: dict[bytes, int] = {}
+"""Chunk sizes by how they were written: those of a stream are few, and come again and again."""
 
 
 class BadChunk(Exception):
@@ -90,10 +93,16 @@ def _whole_chunks(data: bytes, parts: list[bytes]) -> int:
     at = 0
     while True:
         line_end = data.find(b"\r\n", at, at + 8)
-        text = data[at:line_end]
-        if line_end <= at or text.translate(None, _HEX):
+        if line_end <= at:
             return at
-        length = int(text, 16)
+        text = data[at:line_end]
+        length = _SIZES.get(text, 0)
+        if not length:
+            if text.translate(None, _HEX):
+                return at
+            length = int(text, 16)
+            if length <= _OFTEN:
+                _SIZES[text] = length
         start = line_end + 2
         end = start + length
         if not length or data[end : end + 2] != b"\r\n":
