@@ -128,6 +128,7 @@ class Settings:
         self._values = dict(values or {})
         self._sources = dict(sources or {})
         self._sections: dict[str, Any] = {}
+        self._found: dict[KeyPath, Any] = {}
 
     @classmethod
     def load(
@@ -163,7 +164,12 @@ class Settings:
         none.
         """
         key = tuple(path)
-        return self._values[key] if key in self._values else BY_NAME[canonical(key)][2]
+        try:
+            return self._found[key]
+        except KeyError:
+            given = key in self._values
+            value = self._values[key] if given else BY_NAME[canonical(key)][2]
+            return self._found.setdefault(key, value)
 
     def source(self, key: str) -> str:
         """ "flag", "env", "file" or "default" for a dotted name such as `serve.port`."""
@@ -237,7 +243,11 @@ class Settings:
 
     @property
     def timeouts(self) -> Timeouts:
-        return Timeouts(*(self.get(("timeouts", name)) for name in Timeouts._fields))
+        found: Timeouts | None = self._sections.get("timeouts")
+        if found is None:
+            found = Timeouts(*(self.get(("timeouts", name)) for name in Timeouts._fields))
+            self._sections["timeouts"] = found
+        return found
 
     @property
     def serve(self) -> ServeSettings:
@@ -262,7 +272,11 @@ class Settings:
     @property
     def providers(self) -> tuple[str, ...]:
         """The providers that the settings name."""
-        return tuple(dict.fromkeys(path[1] for path in self._values if path[0] == "providers"))
+        found: tuple[str, ...] | None = self._sections.get("providers")
+        if found is None:
+            named = (path[1] for path in self._values if path[0] == "providers")
+            found = self._sections["providers"] = tuple(dict.fromkeys(named))
+        return found
 
     def provider(self, name: str) -> ProviderSettings:
         """The settings of a provider, all defaults when it is not named."""

@@ -13,6 +13,7 @@ LONGEST_TRACE = 6_144
 """Bytes, so that all of them stay below 20 MB. A longer one loses the ends of its messages, then its
 candidates, in the end its attempts."""
 _TOLD = 120
+_DROPPED_TOGETHER = 50
 
 
 def record(connection: sqlite3.Connection, trace: Trace) -> bool:
@@ -22,7 +23,10 @@ def record(connection: sqlite3.Connection, trace: Trace) -> bool:
         "INSERT INTO request (id, at, trace) VALUES (?, ?, ?)",
         (str(trace["id"]), float(trace["at"]), text),
     ).lastrowid
-    connection.execute("DELETE FROM request WHERE number <= ?", ((number or 0) - REQUESTS_KEPT,))
+    if (number or 0) % _DROPPED_TOGETHER == 0:
+        connection.execute(
+            "DELETE FROM request WHERE number <= ?", ((number or 0) - REQUESTS_KEPT,)
+        )
     return (number or 0) % REQUESTS_KEPT == 0
 
 
