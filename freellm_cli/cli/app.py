@@ -129,7 +129,9 @@ def build_root() -> Any:
 
         Pools your keys and logins, keeps every limit, falls back by itself.
 
-        Start with `freellm demo` (no key needed) or `freellm keys add gemini`.
+        Start with `freellm setup` (a first key in a minute) or `freellm demo` (no key needed).
+
+        Example: freellm chat "Why is the sky blue?"
         """
         if ctx.invoked_subcommand is None:
             from freellm_cli.cli.overview import show_overview

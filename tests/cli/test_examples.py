@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,12 +12,11 @@ import pytest
 from freellm_cli.cli.command_tree import command_tree
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import Household
+from tests.support.program import program_script
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EXAMPLES = {
-    command.name: command.example
-    for command in command_tree().walk()
-    if command.path and not command.is_word
+    command.name: command.example for command in command_tree().walk() if not command.is_word
 }
 # A person must be there: the key is typed, the login is somebody's. They have tests of their own.
 WANTS_A_PERSON = (
@@ -43,12 +41,7 @@ def typed_there(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
         home.keys("gemini", "AIza-one-0123456789", "AIza-two-0123456789")
         home.keys("nvidia_nim", "nvapi-one-0123456789")
         assert home.run("chat", "-m", "kimi-k2", "hello").code == 0
-        program = tmp_path / "bin" / "freellm"
-        program.parent.mkdir()
-        program.write_text(
-            f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m freellm_cli "$@"\n'
-        )
-        program.chmod(0o755)
+        program = program_script(tmp_path / "bin" / "freellm")
         (tmp_path / ".env").write_text("GROQ_API_KEY_1=gsk_from_a_file_0123456789\n")
         env = {
             **home.env,

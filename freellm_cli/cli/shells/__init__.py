@@ -23,7 +23,7 @@ def completion_script(shell: str, tree: Command) -> str:
     if shell not in SHELLS:
         from difflib import get_close_matches
 
-        near = get_close_matches(shell, SHELLS, 1)
+        near = get_close_matches(shell, (*SHELLS, "install"), 1)
         told = f"did you mean `freellm completion {near[0]}`?" if near else ""
         raise UsageError(
             f"there is completion for {', '.join(SHELLS)}, not for {shell!r}", hint=told

@@ -1,0 +1,64 @@
+"""What a mistyped command line is answered with: what was meant, ready to be typed, or an example."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from freellm_cli.core.errors import UnknownName, UsageError
+
+_SHOWN = 90
+
+
+def no_such_command(
+    path: str, name: str, known: Sequence[str], rest: Sequence[str] = ()
+) -> UnknownName:
+    """`rest`: what was typed after the name, so that the whole line can be offered again."""
+    nearest = _nearest(name, known)
+    hint = f"see `{path} --help`"
+    if nearest:
+        meant = shlex.join([*path.split(), nearest[0], *rest])
+        if len(meant) > _SHOWN:
+            meant = f"{path} {nearest[0]} …"
+        hint = f"did you mean `{meant}`?"
+    said = f"no command is called {name!r}" if path == "freellm" else f"{path} has no {name!r}"
+    return UnknownName(said, hint=hint, nearest=nearest)
+
+
+def usage_error(fault: Any) -> UsageError:
+    """Typer's complaint in our words. Raises nothing."""
+    context = getattr(fault, "ctx", None)
+    path = context.command_path if context is not None else "freellm"
+    told = fault.format_message()
+    unknown = re.match(r"No such command '(.+?)'", told)
+    if unknown and context is not None:
+        known = list(getattr(context.command, "commands", None) or ())
+        return no_such_command(path, unknown[1], known)
+    flag = getattr(fault, "option_name", "")
+    if flag and told.startswith("No such option"):
+        return _no_such_option(path, flag, context)
+    example = _example(context) if told.startswith("Missing") else ""
+    hint = f"for example `{example}`; " if example else ""
+    return UsageError(told[:1].lower() + told[1:].rstrip("."), hint=f"{hint}see `{path} --help`")
+
+
+def _no_such_option(path: str, flag: str, context: Any) -> UnknownName:
+    known = [o for param in context.command.params for o in (*param.opts, *param.secondary_opts)]
+    nearest = _nearest(flag, [option for option in known if option.startswith("--")])
+    meant = f"did you mean {nearest[0]}? All: " if nearest else "see "
+    return UnknownName(
+        f"{path} has no option {flag}", hint=f"{meant}`{path} --help`", nearest=nearest
+    )
+
+
+def _nearest(name: str, known: Sequence[str]) -> tuple[str, ...]:
+    from difflib import get_close_matches
+
+    begins = [word for word in known if word.startswith(name) and len(name) > 1]
+    return tuple(dict.fromkeys([*get_close_matches(name, known, 3, 0.5), *begins]))[:3]
+
+
+def _example(context: Any) -> str:
+    return (getattr(context.command, "help", "") or "").partition("Example: ")[2].strip()
