@@ -3,14 +3,13 @@ bundled for a kind of client."""
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 from freellm_cli.core.errors import FreellmError
 from freellm_cli.services.chat import ChatService
-from freellm_cli.storage.paths import config_file, credentials_file, oauth_folder
+from freellm_cli.services.live_runtime import file_marks
 from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ class LiveHousehold:
         self._monotonic = runtime.clock.monotonic
         self._lock = threading.Lock()
         self._looked_at = self._monotonic()
-        self._marks = _marks(runtime)
+        self._marks = file_marks(runtime)
         self._first = runtime
         self._now: Household | None = None
         self._refresh: BackgroundRefresh | None = None
@@ -65,7 +64,7 @@ class LiveHousehold:
             return self._now
 
     def _look(self, known: Household) -> None:
-        marks = _marks(known.runtime)
+        marks = file_marks(known.runtime)
         if marks == self._marks:
             return
         self._marks = marks
@@ -110,26 +109,3 @@ def _furnished(runtime: Runtime) -> Household:
     runtime.ledger.rests()
     runtime.ledger.write_behind()
     return Household(runtime, ChatService(runtime))
-
-
-def _marks(runtime: Runtime) -> tuple[object, ...]:
-    paths = runtime.paths
-    lists = os.path.join(paths.cache, "models")
-    files = (config_file(paths), credentials_file(paths), lists)
-    return (*map(_mark, files), _logins_in(oauth_folder(paths)))
-
-
-def _mark(path: str) -> tuple[int, int, int]:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return (0, 0, 0)
-    return (status.st_mtime_ns, status.st_size, status.st_ino)
-
-
-def _logins_in(folder: str) -> tuple[str, ...]:
-    """Which there are; their tokens are read when they are needed."""
-    try:
-        return tuple(sorted(name for name in os.listdir(folder) if name.endswith(".json")))
-    except OSError:
-        return ()
