@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from freellm_cli.services.conversation import open_history
 from freellm_cli.storage.history import Exchange
 from tests.support.household import Household
 from tests.support.login_home import google_login
+from tests.support.program import program_script
 from tests.support.upstream import simulator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -38,12 +38,7 @@ printf '%s\\n' "${COMPREPLY[@]}"
 @pytest.fixture
 def world(tmp_path: Path, clean_environment: dict[str, str]) -> dict[str, str]:
     """An environment whose `freellm` is this tree's, with an alias, a host and a key of its own."""
-    program = tmp_path / "bin" / "freellm"
-    program.parent.mkdir()
-    program.write_text(
-        f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m freellm_cli "$@"\n'
-    )
-    program.chmod(0o755)
+    program = program_script(tmp_path / "bin" / "freellm")
     config = Path(clean_environment["FREELLM_CONFIG_DIR"])
     config.mkdir(parents=True)
     (config / "config.toml").write_text(CONFIG)
@@ -200,6 +195,18 @@ def test_zsh_completes_in_one_interactive_session(tmp_path: Path, world: dict[st
         shell.send("\x15\r")
         shell.expect_exact("now> ")
     shell.close(force=True)
+
+
+def test_powershell_can_parse_its_script() -> None:
+    parser = pytest.importorskip("tree_sitter")
+    language = parser.Language(pytest.importorskip("tree_sitter_powershell").language())
+
+    def faults(text: str) -> bool:
+        return bool(parser.Parser(language).parse(text.encode()).root_node.has_error)
+
+    script = completion_script("powershell", command_tree())
+    assert faults(script.replace("foreach ($word in $words)", "foreach ($word $words)"))
+    assert not faults(script)
 
 
 @pytest.mark.parametrize("shell", SHELLS)
