@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from freellm_cli.cli.batch_progress import words_of
 from freellm_cli.services.batch import Progress
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
+from tests.support.program import PROGRAM
 from tests.support.upstream import simulator
 
 ROOT = Path(__file__).parents[2]
@@ -106,8 +106,8 @@ def test_a_terminal_shows_a_bar_and_the_file_gets_the_rows(
     source.write_text("hello\n" * 8)
     env = {**os.environ, **home.env, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
     talk = pexpect.spawn(
-        sys.executable,
-        ["-m", "freellm_cli", "batch", str(source), "-o", str(target), "--width", "2"],
+        PROGRAM[0],
+        [*PROGRAM[1:], "batch", str(source), "-o", str(target), "--width", "2"],
         env=env, encoding="utf-8", timeout=20, dimensions=(24, columns), use_poll=True,
     )  # fmt: skip
     talk.expect("━")

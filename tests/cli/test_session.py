@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
+from tests.support.program import PROGRAM
 
 pexpect = pytest.importorskip("pexpect", reason="there are no pseudo-terminals on Windows")
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no pseudo-terminals on Windows")
@@ -105,7 +105,7 @@ def terminal(home: Household, tmp_path: Path) -> Iterator[Open]:
             "TERM": "xterm-256color",
         }
         child = pexpect.spawn(
-            sys.executable, ["-m", "freellm_cli", "chat", *argv],
+            PROGRAM[0], [*PROGRAM[1:], "chat", *argv],
             env={**settings, **env}, cwd=str(tmp_path), dimensions=(24, columns), encoding="utf-8",
             codec_errors="replace", timeout=15, use_poll=True,
         )  # fmt: skip

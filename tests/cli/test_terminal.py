@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -15,13 +16,13 @@ import pytest
 
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import Household
+from tests.support.program import PROGRAM
 
 pexpect = pytest.importorskip("pexpect")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GROQ_KEY = "gsk_typed_0123456789012345678901234567890123"
-PROGRAM = [sys.executable, "-m", "freellm_cli"]
 MODEL = "groq/openai/gpt-oss-20b"
 
 
@@ -163,7 +164,7 @@ def test_ctrl_c_stops_an_answer_with_130(env: dict[str, str], sim: Simulator) ->
 
 
 def test_a_closed_pipe_ends_it_quietly_with_141(env: dict[str, str]) -> None:
-    many = f'"{sys.executable}" -m freellm_cli models --all --json'
+    many = f"{shlex.join(PROGRAM)} models --all --json"
     script = f'{many} | head -c 10 >/dev/null; echo "${{PIPESTATUS[0]}}"'
     bash = shutil.which("bash")
     if bash is None:

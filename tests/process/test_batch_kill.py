@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.household import FLASH
+from tests.support.program import PROGRAM
 from tests.support.upstream import Remote, simulator_process
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ def prepare(folder: Path, remote: Remote) -> tuple[dict[str, str], Path]:
 
 def batch(env: dict[str, str], source: Path, *more: str) -> subprocess.Popen[str]:
     out = source.parent / "out.jsonl"
-    command = [sys.executable, "-m", "freellm_cli", "batch", str(source), "-o", str(out), *more]
+    command = [*PROGRAM, "batch", str(source), "-o", str(out), *more]
     return subprocess.Popen(
         command,
         env=env,

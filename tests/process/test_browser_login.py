@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.google_emulator import GoogleEmulator
 from tests.support.iflow_emulator import IflowEmulator
+from tests.support.program import PROGRAM
 
 pytestmark = [
     pytest.mark.slow,
@@ -51,7 +52,7 @@ def last_page(folder: Path) -> str:
 
 def freellm(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "freellm_cli", *arguments],
+        [*PROGRAM, *arguments],
         cwd=ROOT,
         env={
             **{k: v for k, v in os.environ.items() if k not in ("CI", "SSH_CONNECTION", "SSH_TTY")},

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.household import Household
+from tests.support.program import PROGRAM
 from tests.support.upstream import simulator
 
 ROOT = Path(__file__).parents[2]
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 
 def ask(home: Household, number: int) -> tuple[int, str]:
     done = subprocess.run(
-        [sys.executable, "-m", "freellm_cli", "chat", f"question {number}"],
+        [*PROGRAM, "chat", f"question {number}"],
         env={**home.env, "PYTHONPATH": str(ROOT), "PATH": ""},
         stdin=subprocess.DEVNULL,
         capture_output=True,

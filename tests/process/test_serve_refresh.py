@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 from tests.support.google_emulator import GoogleEmulator
 from tests.support.household import Household
 from tests.support.login_home import ACCESS, REFRESH, google_login
+from tests.support.program import PROGRAM
 
 ROOT = Path(__file__).parents[2]
 
@@ -22,7 +22,7 @@ def test_a_server_refreshes_a_login_that_ends_soon(tmp_path: Path) -> None:
         google_login(home, expires_in=300)
         home.forget()
         server = subprocess.Popen(
-            [sys.executable, "-m", "freellm_cli", "--json", "serve", "--port", "0"],
+            [*PROGRAM, "--json", "serve", "--port", "0"],
             cwd=ROOT,
             env={**os.environ, **home.env},
             stdout=subprocess.PIPE,

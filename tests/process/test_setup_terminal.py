@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.household import Household
+from tests.support.program import PROGRAM
 from tests.support.upstream import simulator
 
 pexpect = pytest.importorskip("pexpect")
@@ -32,7 +32,7 @@ def test_a_newcomer_types_a_key_unseen_and_gets_an_answer(tmp_path: Path, column
             "TERM": "xterm",
         }
         talk = pexpect.spawn(
-            sys.executable, ["-m", "freellm_cli", "setup"],
+            PROGRAM[0], [*PROGRAM[1:], "setup"],
             env=env, encoding="utf-8", timeout=20, dimensions=(40, columns), use_poll=True,
         )  # fmt: skip
         shown = ""
