@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from freellm_cli.core.catalog import ProviderSpec
     from freellm_cli.services.runtime import Runtime
 
 
@@ -21,7 +20,7 @@ def key_offers(runtime: Runtime) -> list[dict[str, Any]]:
     found = [
         provider
         for provider in runtime.catalog.providers()
-        if provider.id not in best and _takes_a_key(provider)
+        if provider.id not in best and provider.status != "closed" and provider.auth != "oauth"
     ]
     found.sort(key=lambda provider: provider.title.lower())
     first = [runtime.catalog.provider(name) for name in best]
@@ -36,7 +35,3 @@ def key_offers(runtime: Runtime) -> list[dict[str, Any]]:
         }
         for provider in (*first, *found)
     ]
-
-
-def _takes_a_key(provider: ProviderSpec) -> bool:
-    return provider.status != "closed" and not provider.local and provider.auth != "oauth"

@@ -126,6 +126,9 @@ def _state(item: Credential, rest: Row | None, models: list[Row]) -> str:
         return "off"
     if rest is not None:
         return _rest_state(rest)
+    for model in models:
+        if model["model"] == f"{item.provider}/*" and model["state"] != "good":
+            return str(model["state"])
     if models and all(model["state"] != "good" for model in models):
         resting = all(model["state"] == "resting" for model in models)
         return "resting" if resting else "limited"

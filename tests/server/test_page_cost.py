@@ -7,7 +7,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.page_client import PASS
+from tests.support.program import PROGRAM
 
 pytestmark = pytest.mark.skipif(
     not os.path.exists("/proc/self/stat"), reason="the processor time is read from /proc"
@@ -59,7 +59,7 @@ class Server:
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    command = [sys.executable, "-m", "freellm_cli", "serve", "--port", "0", "--json", "-q"]
+    command = [*PROGRAM, "serve", "--port", "0", "--json", "-q"]
     with subprocess.Popen(
         [*command, "--simulate", "generous"],
         cwd=ROOT,

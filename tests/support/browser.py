@@ -47,7 +47,7 @@ _FLAGS = (
 
 
 def chromium() -> str:
-    """The browser of this machine. Skips where there is none: `scripts/check --browser` gets it on Debian."""
+    """The browser of this machine. Skips where there is none: `scripts/browser` gets it on Debian."""
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
     if found is None:
         pytest.skip("needs Chromium: apt-get install chromium-headless-shell")
@@ -107,7 +107,7 @@ class Browser:
         context = self.call("Target.createBrowserContext")["browserContextId"]
         made = self.call("Target.createTarget", url="about:blank", browserContextId=context)
         session = self.call("Target.attachToTarget", targetId=made["targetId"], flatten=True)
-        page = Page(self, session["sessionId"])
+        page = Page(self, session["sessionId"], context)
         self._pages[session["sessionId"]] = page
         for domain in ("Page", "Runtime", "Network", "Log"):
             page.call(f"{domain}.enable")
@@ -169,9 +169,10 @@ class Browser:
 
 
 class Page:
-    def __init__(self, browser: Browser, session: str) -> None:
+    def __init__(self, browser: Browser, session: str, context: str) -> None:
         self._browser = browser
         self._session = session
+        self._context = context
         self.asked: list[str] = []
         self.statuses: dict[str, int] = {}
         self.complaints: list[str] = []
@@ -194,6 +195,9 @@ class Page:
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
         return self._browser.call(method, self._session, **parameters)
 
+    def close(self) -> None:
+        self._browser.call("Target.disposeBrowserContext", browserContextId=self._context)
+
     def go(self, url: str) -> None:
         before = self._loads
         self.call("Page.navigate", url=url)
@@ -202,7 +206,11 @@ class Page:
     def value(self, expression: str) -> Any:
         """What the expression is, once its promise is kept."""
         found = self.call(
-            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+            "Runtime.evaluate",
+            expression=expression,
+            returnByValue=True,
+            awaitPromise=True,
+            allowUnsafeEvalBlockedByCSP=False,
         )
         assert "exceptionDetails" not in found, (expression, found["exceptionDetails"])
         return found["result"].get("value")

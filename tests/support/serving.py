@@ -127,7 +127,7 @@ def served(
     crashes: list[BaseException] = []
     app = App(
         runtime,
-        Options(port=0, **{"drain": 2.0, **options}),
+        Options(**{"port": 0, "drain": 2.0, **options}),
         AccessLog(lines.append),
         crash=crashes.append,
     )
