@@ -40,17 +40,26 @@ TimeoutStopSec={stop}
 SyslogIdentifier=freellm
 UMask=0077
 NoNewPrivileges=yes
+CapabilityBoundingSet=
 PrivateUsers=yes
 PrivateTmp=yes
+PrivateDevices=yes
 ProtectSystem=strict
 ReadWritePaths={folders}
+ProtectClock=yes
 ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
 ProtectKernelTunables=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
+RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
 LockPersonality=yes
 SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallErrorNumber=EPERM
 
 [Install]
 WantedBy=default.target
@@ -145,7 +154,7 @@ class ServiceSpec(NamedTuple):
 def systemd_unit(spec: ServiceSpec) -> str:
     """The text of a user unit. Raises ConfigError for words that no such file can hold."""
     return _UNIT.format(
-        command=" ".join(map(_systemd_word, _checked(spec.command))),
+        command=" ".join(map(_systemd_word, _runnable(_checked(spec.command)))),
         folders=" ".join(map(_systemd_word, _checked(spec.folders))),
         stop=_stop_seconds(spec),
     )
@@ -187,6 +196,19 @@ def _checked(words: tuple[str, ...]) -> tuple[str, ...]:
                 hint="use a folder with a plainer name",
             )
     return words
+
+
+def _runnable(words: tuple[str, ...]) -> tuple[str, ...]:
+    """systemd refuses a program whose path holds quotes or backslashes; `env` starts it all the same."""
+    program = words[0]
+    if not set(program) & set("'\"\\"):
+        return words
+    if "=" in program:  # env would take it for a variable
+        raise ConfigError(
+            f"systemd cannot start {program}",
+            hint="install freellm in a folder with a plainer name",
+        )
+    return ("/usr/bin/env", *words)
 
 
 def _systemd_word(word: str) -> str:

@@ -124,9 +124,9 @@ def task(spec: ServiceSpec, person: str = "") -> ET.Element:
 def test_a_unit_gives_back_every_word_and_folder(
     words: tuple[str, ...], folders: tuple[str, ...]
 ) -> None:
-    unit = systemd_unit(ServiceSpec(words, folders, 30.0))
+    unit = systemd_unit(ServiceSpec(("/bin/freellm", *words), folders, 30.0))
     assert entry(unit, "ExecStart").startswith(":"), "variables would be put in"
-    assert systemd_words(entry(unit, "ExecStart")[1:]) == list(words)
+    assert systemd_words(entry(unit, "ExecStart")[1:]) == ["/bin/freellm", *words]
     assert systemd_words(entry(unit, "ReadWritePaths")) == list(folders)
 
 
@@ -191,6 +191,13 @@ def test_a_task_holds_only_what_the_schema_knows_in_its_order(person: str) -> No
     order = [name for name in TASK if name in found]
     assert found == order
     assert ("Principals/Principal/UserId" in found) == bool(person)
+
+
+def test_a_program_that_systemd_would_refuse_is_started_by_another() -> None:
+    unit = systemd_unit(ServiceSpec(('/it"s/freellm', "serve"), (), 1.0))
+    assert systemd_words(entry(unit, "ExecStart")[1:]) == ["/usr/bin/env", '/it"s/freellm', "serve"]
+    with pytest.raises(ConfigError, match="systemd cannot start"):
+        systemd_unit(ServiceSpec(("/it's=/freellm",), (), 1.0))
 
 
 @pytest.mark.parametrize("word", ["/a\nExecStartPre=/bin/evil", "/a\x00b", "/a\udcffb"])
