@@ -251,14 +251,15 @@ class Ledger(LedgerRecords):
 
     # Ending
 
-    def write_behind(self) -> None:
-        """From now on what is given to `after_answer` is written a few milliseconds later, with that of other
-        answers: for a process that gives many. What is not written yet when the process is killed is
-        counted from the leases, as for any that died."""
+    def write_behind(self, gather_s: float | None = None) -> None:
+        """From now on what is given to `after_answer` is written `gather_s` later (None: a few milliseconds),
+        with that of other answers: for a process that gives many. What is not written yet when the process
+        is killed is counted from the leases, as for any that died."""
         if self._behind is None:
-            from freellm_cli.storage.ledger_behind import Behind
+            from freellm_cli.storage.ledger_behind import GATHER_S, Behind
 
-            self._behind = Behind(self.together, self._notice)
+            gather_s = GATHER_S if gather_s is None else gather_s
+            self._behind = Behind(self.together, self._notice, gather_s)
 
     def after_answer(self, work: Callable[[], None]) -> None:
         """Runs `work`, which settles and records, in one transaction: now, or soon (`write_behind`)."""

@@ -30,7 +30,9 @@ class Behind:
         self,
         together: Callable[[], AbstractContextManager[None]],
         notice: Callable[[str], None],
+        gather_s: float = GATHER_S,
     ) -> None:
+        self._gather_s = gather_s
         self._together = together
         self._notice = notice
         self._works: deque[Work] = deque()
@@ -93,16 +95,16 @@ class Behind:
                 self._thread.start()
 
     def _run(self) -> None:
-        pause = GATHER_S
+        pause = self._gather_s
         while not self._ending.is_set():
             self._come.wait()
             self._ending.wait(pause)
             self._come.clear()
             try:
                 self.write()
-                pause = GATHER_S
+                pause = self._gather_s
             except Exception as error:  # noqa: BLE001 - the next who waits for the file is told as well
-                if pause == GATHER_S:
+                if pause == self._gather_s:
                     self._notice(f"the ledger cannot be written: {error}")
                 pause = _AFTER_TROUBLE_S
                 self._come.set()
