@@ -37,7 +37,9 @@ class Template:
         """The text of the events of this make that `lines` begins with, and how many they are; ("", 0) when
         they must be read one by one. No line holds a line break."""
         parts = b"\n".join(lines).split(self._after + b"\n" + self._before)
-        parts[0] = parts[0].removeprefix(self._before) if lines[0].startswith(self._before) else b'"'
+        parts[0] = (
+            parts[0].removeprefix(self._before) if lines[0].startswith(self._before) else b'"'
+        )
         last, found, _ = parts[-1].partition(self._after)
         parts[-1] = last if found else b'"'
         text = b"".join(parts).decode("utf-8", "replace")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from freellm_cli.core.catalog import ModelSpec, ProviderSpec, filled_in, merged_quirks
 from freellm_cli.core.chat import Target
 from freellm_cli.core.credentials import Credential
-from freellm_cli.core.errors import ConfigError, CredentialRefused
+from freellm_cli.core.errors import ConfigError, CredentialRefused, UnknownName
 from freellm_cli.core.http import Timeouts
 from freellm_cli.core.limits import COUNT_ONLY, REQUESTS, Limit, Window
 from freellm_cli.core.needs import Needs, unmet
@@ -64,7 +64,7 @@ class Pool:
         self._runtime = runtime
         self.quota_asked: dict[str, float] = {}
         """When each credential's own meter was last asked for (`services.openrouter_quota`)."""
-        self._routes: Memo[Route] = Memo(runtime.clock.monotonic)
+        self._routes: Memo[Route | UnknownName] = Memo(runtime.clock.monotonic)
         self._targets: Memo[PoolTarget] = Memo(runtime.clock.monotonic)
 
     @property
@@ -128,7 +128,17 @@ class Pool:
                 name = asked or book.default_model or "auto"
                 book = book._replace(aliases={**book.aliases, name: rule.use})
                 return resolve(name, book)._replace(asked=asked)
-        return self._routes.get(asked, self._grounds(), lambda: resolve(asked, self.book()))
+        found = self._routes.get(asked, self._grounds(), lambda: self._route_or_error(asked))
+        if isinstance(found, UnknownName):
+            raise UnknownName(found.message, hint=found.hint)
+        return found
+
+    def _route_or_error(self, asked: str) -> Route | UnknownName:
+        """Clients that ask for a name of their own ask for it each time, and slips are dear to find."""
+        try:
+            return resolve(asked, self.book())
+        except UnknownName as error:
+            return error
 
     def _grounds(self) -> tuple[object, ...]:
         """What routes are made of: they stand as long as these do."""

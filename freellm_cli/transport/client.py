@@ -70,7 +70,7 @@ class HttpTransport:
             answer = self._ask(kept, request, head, call, on_sent, cancel)
             if answer is not None:
                 return self._accept(kept, answer, target, proxy, call)
-        fresh = self._dialer.dial(target, proxy, place, call)
+        fresh = self._dialer.dial(target, proxy, place, call, cancel)
         answer = self._ask(fresh, request, head, call, on_sent, cancel)
         assert answer is not None
         return self._accept(fresh, answer, target, proxy, call)

@@ -14,6 +14,8 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from freellm_cli.transport.base import Cancel
+
 HEAD_START = 0.25
 _UNDER_WAY = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EALREADY, errno.EINTR, 10035})
 
@@ -21,23 +23,35 @@ Resolve = Callable[..., Iterable[tuple[Any, Any, int, str, Any]]]
 """As `socket.getaddrinfo`."""
 
 
-def connect(host: str, port: int, *, resolve: Resolve, left: Callable[[], float]) -> socket.socket:
+def connect(
+    host: str,
+    port: int,
+    *,
+    resolve: Resolve,
+    left: Callable[[], float],
+    cancel: Cancel | None = None,
+) -> socket.socket:
     """A connected socket without Nagle's delay.
 
-    `left()` gives the seconds that remain, and raises when there are none. Raises socket.gaierror or
+    `left()` gives the seconds that remain, and raises when there are none. `cancel` ends the wait for a
+    connection, not that for a name's addresses. Raises socket.gaierror or
     UnicodeError if the name has no address, TimeoutError, or the OSError of the last address.
     """
     found = list(resolve(host, port, 0, socket.SOCK_STREAM))
     if not found:
         raise socket.gaierror(socket.EAI_NONAME, "the name has no address")
-    if len(found) == 1:
-        sock = _connect_one(found[0], left())
-    else:
-        race = _Race(left)
-        try:
-            sock = race.run(found)
-        finally:
-            race.close()
+    cancel = cancel or Cancel()
+    try:
+        if len(found) == 1:
+            sock = _connect_one(found[0], left(), cancel)
+        else:
+            race = _Race(left, cancel)
+            try:
+                sock = race.run(found)
+            finally:
+                race.close()
+    finally:
+        cancel.attach(None)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError:
@@ -46,11 +60,14 @@ def connect(host: str, port: int, *, resolve: Resolve, left: Callable[[], float]
     return sock
 
 
-def _connect_one(place: tuple[Any, Any, int, str, Any], seconds: float) -> socket.socket:
+def _connect_one(
+    place: tuple[Any, Any, int, str, Any], seconds: float, cancel: Cancel
+) -> socket.socket:
     family, kind, protocol, _, address = place
     sock = socket.socket(family, kind, protocol)
     try:
         sock.settimeout(seconds)
+        cancel.attach(lambda: _give_up(sock))
         sock.connect(address)
     except BaseException:
         sock.close()
@@ -61,14 +78,15 @@ def _connect_one(place: tuple[Any, Any, int, str, Any], seconds: float) -> socke
 class _Race:
     """Connects to several addresses at once, each started a little after the one before."""
 
-    def __init__(self, left: Callable[[], float]) -> None:
+    def __init__(self, left: Callable[[], float], cancel: Cancel) -> None:
         self._left = left
+        self._cancel = cancel
         self._running: list[socket.socket] = []
         self._error: OSError = OSError("no address could be tried")
 
     def run(self, places: list[tuple[Any, Any, int, str, Any]]) -> socket.socket:
         waiting = list(reversed(places))
-        while waiting or self._running:
+        while (waiting or self._running) and not self._cancel.cancelled:
             if waiting:
                 winner = self._start(waiting.pop())
                 if winner is not None:
@@ -89,6 +107,7 @@ class _Race:
             return None
         self._running.append(sock)
         sock.setblocking(False)
+        self._cancel.attach(self._give_up)
         code = sock.connect_ex(address)
         if code in _UNDER_WAY:
             return None
@@ -110,9 +129,21 @@ class _Race:
         self._error = OSError(code, os.strerror(code))
         return None
 
+    def _give_up(self) -> None:
+        for sock in list(self._running):
+            _give_up(sock)
+
     def close(self) -> None:
         for sock in self._running:
             sock.close()
+
+
+def _give_up(sock: socket.socket) -> None:
+    """Ends a connecting that another thread waits for, where the system can; elsewhere it times out."""
+    try:
+        sock.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return
 
 
 def _settled(socks: list[socket.socket], seconds: float) -> list[socket.socket]:

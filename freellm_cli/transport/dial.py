@@ -6,6 +6,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from freellm_cli.core.errors import TransportFault
+from freellm_cli.transport.base import Cancel
 from freellm_cli.transport.connect import Resolve, connect
 from freellm_cli.transport.head import USER_AGENT, AnswerHead, BadHead, read_head
 from freellm_cli.transport.pool import Connection, Place
@@ -22,12 +23,22 @@ class Dialer:
         self._trust = trust
         self._resolve = resolve
 
-    def dial(self, target: Target, proxy: Proxy | None, place: Place, call: Call) -> Connection:
-        """Raises TransportFault: "dns", "connect", "connect_timeout", "tls", "reset", "total_timeout"."""
+    def dial(
+        self,
+        target: Target,
+        proxy: Proxy | None,
+        place: Place,
+        call: Call,
+        cancel: Cancel | None = None,
+    ) -> Connection:
+        """Raises TransportFault: "dns", "connect", "connect_timeout", "tls", "reset", "total_timeout".
+        `cancel` ends it from another thread, but not the wait for a name's addresses."""
+        cancel = cancel or Cancel()
         call.await_connection()
-        sock = self._reach(target, proxy, call)
+        sock = self._reach(target, proxy, call, cancel)
         connection = Connection(sock, place)
         try:
+            cancel.attach(connection.shut)
             if target.scheme == "https":
                 if proxy is not None:
                     _tunnel(connection, target, proxy, call)
@@ -36,13 +47,17 @@ class Dialer:
         except BaseException:
             connection.close()
             raise
+        finally:
+            cancel.attach(None)
         return connection
 
-    def _reach(self, target: Target, proxy: Proxy | None, call: Call) -> socket.socket:
+    def _reach(
+        self, target: Target, proxy: Proxy | None, call: Call, cancel: Cancel
+    ) -> socket.socket:
         host, port = (proxy.host, proxy.port) if proxy else (target.host, target.port)
         name = f"the proxy {proxy.label}" if proxy else call.host
         try:
-            return connect(host, port, resolve=self._resolve, left=call.left)
+            return connect(host, port, resolve=self._resolve, left=call.left, cancel=cancel)
         except (socket.gaierror, UnicodeError) as exc:
             raise call.fault(
                 "dns",

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import select
 import socket
+import sys
+import threading
 from collections.abc import Callable
+from time import monotonic
 
 import pytest
 
 from freellm_cli.core.errors import TransportFault
+from freellm_cli.transport.base import Cancel
 from freellm_cli.transport.connect import connect
 from tests.support.http_client import Client
 from tests.support.raw_server import Peer, RawServer
@@ -131,4 +135,24 @@ def test_silence_everywhere_ends_with_the_time_for_connecting(
     with pytest.raises(TransportFault) as caught:
         client.ask("http://localhost:1/", timeouts=HASTY)
     assert (caught.value.fault, caught.value.sent) == ("connect_timeout", False)
+    assert count_descriptors() == before
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such a wait ends with its time")
+@pytest.mark.parametrize("count", [1, 3])
+def test_whoever_gives_up_ends_the_wait_for_a_connection(
+    silent: Callable[[], Place], count: int, count_descriptors: Callable[[], int]
+) -> None:
+    places = [silent() for _ in range(count)]
+    if not is_silent(places[0]):
+        pytest.skip("a full queue refuses here")
+    before = count_descriptors()
+    cancel = Cancel()
+    leaving = threading.Timer(0.1, cancel.cancel)
+    leaving.start()
+    began = monotonic()
+    with pytest.raises(OSError):  # noqa: PT011 - whatever the system calls it
+        connect("localhost", 1, resolve=lambda *_: places, left=lambda: 20.0, cancel=cancel)
+    assert monotonic() - began < 5
+    leaving.join()
     assert count_descriptors() == before
