@@ -108,6 +108,7 @@ _freellm_takes_value() {
             'chat -p' | \
             'chat --param' | \
             'chat --conversation' | \
+            'chat --save' | \
             'chat --config-dir' | \
             'chat --state-dir' | \
             'serve --host' | \
@@ -193,6 +194,7 @@ _freellm_takes_value() {
             'limits -n' | \
             'limits --tokens' | \
             'limits --by' | \
+            'limits --interval' | \
             'limits --config-dir' | \
             'limits --state-dir' | \
             'limits why --config-dir' | \
@@ -474,6 +476,7 @@ _freellm_flags() {
 --continue
 --conversation
 --no-log
+--save
 --json
 -v
 --verbose
@@ -759,6 +762,9 @@ _freellm_flags() {
 -n
 --tokens
 --by
+--watch
+-w
+--interval
 --json
 -v
 --verbose

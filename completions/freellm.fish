@@ -40,7 +40,7 @@ end
 complete -c freellm -f
 
 set -g __freellm_commands 'setup' 'chat' 'serve' 'batch' 'keys' 'keys add' 'keys list' 'keys check' 'keys enable' 'keys disable' 'keys label' 'keys remove' 'keys import' 'keys export' 'oauth' 'oauth login' 'oauth list' 'oauth refresh' 'oauth logout' 'oauth import' 'oauth export' 'models' 'models show' 'models test' 'limits' 'limits why' 'limits reset' 'limits drift' 'limits forget' 'limits plan' 'why' 'route' 'history' 'history list' 'history show' 'history search' 'history delete' 'history export' 'templates' 'templates list' 'templates show' 'templates edit' 'config' 'config path' 'config show' 'config get' 'config set' 'config unset' 'config edit' 'config check' 'doctor' 'demo' 'completion' 'completion install'
-set -g __freellm_valued --account --attach --bundle --by --client-secrets --config-dir --conversation --cors-origin --drain --env --family --for --format --host --json-schema --label --limit --max-tokens --min-context --model --older-than --option --output --param --port --profile --provider --requests --reserve --seed --set --share --simulate --state-dir --stop --system --temperature --template --think --threads --timeout --token --tokens --top-k --top-p --width -O -a -m -n -o -p -s -t
+set -g __freellm_valued --account --attach --bundle --by --client-secrets --config-dir --conversation --cors-origin --drain --env --family --for --format --host --interval --json-schema --label --limit --max-tokens --min-context --model --older-than --option --output --param --port --profile --provider --requests --reserve --save --seed --set --share --simulate --state-dir --stop --system --temperature --template --think --threads --timeout --token --tokens --top-k --top-p --width -O -a -m -n -o -p -s -t
 
 complete -c freellm -n '__freellm_at \'\' 0' -a setup -d 'From nothing to the first answer, step by step.'
 complete -c freellm -n '__freellm_at \'\' 0' -a chat -d 'Ask a question; the answer comes as it is written.'
@@ -98,6 +98,7 @@ complete -c freellm -n '__freellm_at \'chat\'' -s p -l param -r -d 'A template\'
 complete -c freellm -n '__freellm_at \'chat\'' -s c -l continue -d 'Go on with the last conversation.'
 complete -c freellm -n '__freellm_at \'chat\'' -l conversation -r -a '(__freellm_names conversations)' -d 'Go on with this one, or begin one of this name.'
 complete -c freellm -n '__freellm_at \'chat\'' -l no-log -d 'Keep nothing of this.'
+complete -c freellm -n '__freellm_at \'chat\'' -l save -r -d 'Ask nothing; keep this as a template for -t.'
 complete -c freellm -n '__freellm_at \'chat\'' -l json -d 'Print JSON, for scripts.'
 complete -c freellm -n '__freellm_at \'chat\'' -s v -l verbose -d 'Say more on stderr.'
 complete -c freellm -n '__freellm_at \'chat\'' -s q -l quiet -d 'Say nothing on stderr but errors.'
@@ -392,6 +393,8 @@ complete -c freellm -n '__freellm_at \'limits\'' -s m -l model -r -a '(__freellm
 complete -c freellm -n '__freellm_at \'limits\'' -s n -l requests -r -d 'plan: how many requests.'
 complete -c freellm -n '__freellm_at \'limits\'' -l tokens -r -d 'plan: tokens of one request, answer included.'
 complete -c freellm -n '__freellm_at \'limits\'' -l by -r -d 'plan: when all must be sent: 2h, 18:00, 2026-11-22T08:00.'
+complete -c freellm -n '__freellm_at \'limits\'' -s w -l watch -d 'Stay, and show what changes.'
+complete -c freellm -n '__freellm_at \'limits\'' -l interval -r -d 'watch: seconds between two looks.'
 complete -c freellm -n '__freellm_at \'limits\'' -l json -d 'Print JSON, for scripts.'
 complete -c freellm -n '__freellm_at \'limits\'' -s v -l verbose -d 'Say more on stderr.'
 complete -c freellm -n '__freellm_at \'limits\'' -s q -l quiet -d 'Say nothing on stderr but errors.'

@@ -15,8 +15,8 @@ $script:FreellmCommands = @{
     }
     'chat' = @{
         Words = @()
-        Flags = @('-m', '--model', '-s', '--system', '-o', '--option', '--temperature', '--max-tokens', '--top-p', '--top-k', '--stop', '--seed', '--think', '--stream', '--no-stream', '-x', '--extract', '--usage', '--timeout', '--private', '-a', '--attach', '--json-schema', '-t', '--template', '-p', '--param', '-c', '--continue', '--conversation', '--no-log', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
-        Values = @{ '-m' = 'names'; '--model' = 'names'; '-s' = ''; '--system' = ''; '-o' = ''; '--option' = ''; '--temperature' = ''; '--max-tokens' = ''; '--top-p' = ''; '--top-k' = ''; '--stop' = ''; '--seed' = ''; '--think' = '=off minimal low medium high auto'; '--timeout' = ''; '-a' = ''; '--attach' = ''; '--json-schema' = ''; '-t' = 'templates'; '--template' = 'templates'; '-p' = ''; '--param' = ''; '--conversation' = 'conversations'; '--config-dir' = ''; '--state-dir' = '' }
+        Flags = @('-m', '--model', '-s', '--system', '-o', '--option', '--temperature', '--max-tokens', '--top-p', '--top-k', '--stop', '--seed', '--think', '--stream', '--no-stream', '-x', '--extract', '--usage', '--timeout', '--private', '-a', '--attach', '--json-schema', '-t', '--template', '-p', '--param', '-c', '--continue', '--conversation', '--no-log', '--save', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '-m' = 'names'; '--model' = 'names'; '-s' = ''; '--system' = ''; '-o' = ''; '--option' = ''; '--temperature' = ''; '--max-tokens' = ''; '--top-p' = ''; '--top-k' = ''; '--stop' = ''; '--seed' = ''; '--think' = '=off minimal low medium high auto'; '--timeout' = ''; '-a' = ''; '--attach' = ''; '--json-schema' = ''; '-t' = 'templates'; '--template' = 'templates'; '-p' = ''; '--param' = ''; '--conversation' = 'conversations'; '--save' = ''; '--config-dir' = ''; '--state-dir' = '' }
         Argument = ''; Many = $true
     }
     'serve' = @{
@@ -153,8 +153,8 @@ $script:FreellmCommands = @{
     }
     'limits' = @{
         Words = @('why', 'reset', 'drift', 'forget', 'plan')
-        Flags = @('--model', '-m', '--requests', '-n', '--tokens', '--by', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
-        Values = @{ '--model' = 'names'; '-m' = 'names'; '--requests' = ''; '-n' = ''; '--tokens' = ''; '--by' = ''; '--config-dir' = ''; '--state-dir' = '' }
+        Flags = @('--model', '-m', '--requests', '-n', '--tokens', '--by', '--watch', '-w', '--interval', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--model' = 'names'; '-m' = 'names'; '--requests' = ''; '-n' = ''; '--tokens' = ''; '--by' = ''; '--interval' = ''; '--config-dir' = ''; '--state-dir' = '' }
         Argument = 'providers'; Many = $false
     }
     'limits why' = @{

@@ -115,6 +115,7 @@ _freellm_chat() {
         '(-c --continue)'{-c,--continue}'[Go on with the last conversation.]' \
         '--conversation=''[Go on with this one, or begin one of this name.]:ID: _freellm_names conversations' \
         '--no-log''[Keep nothing of this.]' \
+        '--save=''[Ask nothing; keep this as a template for -t.]:NAME: ' \
         '--json''[Print JSON, for scripts.]' \
         '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
         '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \
@@ -568,6 +569,8 @@ _freellm_limits() {
         '(--requests -n)'{--requests=,-n}'[plan\: how many requests.]:N: ' \
         '--tokens=''[plan\: tokens of one request, answer included.]:N: ' \
         '--by=''[plan\: when all must be sent\: 2h, 18\:00, 2026-11-22T08\:00.]:BY: ' \
+        '(--watch -w)'{--watch,-w}'[Stay, and show what changes.]' \
+        '--interval=''[watch\: seconds between two looks.]:X: ' \
         '--json''[Print JSON, for scripts.]' \
         '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \
         '(-q --quiet)'{-q,--quiet}'[Say nothing on stderr but errors.]' \

@@ -79,6 +79,9 @@ def chat(
         str, typer.Option(help="Go on with this one, or begin one of this name.", metavar="ID")
     ] = "",
     no_log: Annotated[bool, typer.Option("--no-log", help="Keep nothing of this.")] = False,
+    save: Annotated[
+        str, typer.Option(help="Ask nothing; keep this as a template for -t.", metavar="NAME")
+    ] = "",
 ) -> None:
     """Ask a question; the answer comes on stdout, everything else on stderr.
 

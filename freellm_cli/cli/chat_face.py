@@ -16,8 +16,10 @@ from freellm_cli.services.conversation import Conversation, Turn, start
 
 def chat(face: Face, options: ChatOptions) -> int:
     """Asks and prints, or holds a conversation on the terminal. Raises any FreellmError."""
-    if options.param and not options.template:
+    if options.param and not (options.template or options.save):
         raise UsageError("-p is for a template's variables", hint="name the template: -t NAME")
+    if options.save:
+        return _save_as_template(face, options)
     if _wants_session(face, options):
         from freellm_cli.cli import session
 
@@ -58,6 +60,23 @@ def _answer_as_text(
     turn = Turn(question.text, question.content, completion.text, answer.answerer.model_id)
     conversation.add(turn, answer.answerer, answer.usage, answer.request_id)
     return 0
+
+
+def _save_as_template(face: Face, options: ChatOptions) -> int:
+    from freellm_cli.cli.chat_question import request_params, variables
+    from freellm_cli.cli.render import render
+    from freellm_cli.services.templates import new_template
+
+    table = {
+        "system": options.system,
+        "prompt": " ".join(options.prompt) or None,
+        "model": options.model,
+        "think": options.think,
+        "extract": options.extract,
+        "options": request_params(options),
+        "defaults": variables(options),
+    }
+    return render(face, new_template(face.runtime, options.save, table))
 
 
 def begin(face: Face, options: ChatOptions) -> Conversation:

@@ -29,3 +29,4 @@ class ChatOptions(NamedTuple):
     continue_: bool = False
     conversation: str = ""
     no_log: bool = False
+    save: str = ""

@@ -14,7 +14,10 @@ def models(
     ctx: typer.Context,
     words: Annotated[
         list[str] | None,
-        typer.Argument(help="A provider; or: show ID; or: test [ID…].", metavar="[PROVIDER]"),
+        typer.Argument(
+            help="A provider, or part of a name; or: show ID; or: test [ID…].",
+            metavar="[PROVIDER]",
+        ),
     ] = None,
     recommended: Annotated[
         bool, typer.Option("--recommended", help="Only the good picks.")

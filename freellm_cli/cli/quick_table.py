@@ -51,4 +51,5 @@ CHAT: dict[str, tuple[str, str, Any]] = {
     "--continue": ("continue_", "flag", True),
     "--conversation": ("conversation", "str", None),
     "--no-log": ("no_log", "flag", True),
+    "--save": ("save", "str", None),
 }

@@ -116,6 +116,28 @@ def _undo(session: Session, rest: str) -> None:
     session.say(f"taken back: {' '.join(turn.question.split())[:60]}")
 
 
+def _copy(session: Session, rest: str) -> None:
+    from freellm_cli.core.fences import first_fenced_block
+    from freellm_cli.services.clipboard_text import by_terminal, copy_text
+
+    if rest not in ("", "code"):
+        raise UsageError(f"/copy takes code or nothing, not {rest!r}")
+    turns = session.conversation.turns
+    if not turns:
+        raise UsageError("nothing was said yet")
+    text = first_fenced_block(turns[-1].answer) if rest else turns[-1].answer
+    face = session.face
+    if copy_text(text, face.env):
+        session.say(f"copied {len(text):,} characters")
+        return
+    sequence = by_terminal(text) if face.env.get("TERM") not in ("dumb", "unknown") else ""
+    if not sequence:
+        raise UsageError("there is no tool that copies", hint="install wl-clipboard, xclip or xsel")
+    face.out.write(sequence)
+    face.out.flush()
+    session.say(f"gave {len(text):,} characters to the terminal, to be copied")
+
+
 def _usage(session: Session, rest: str) -> None:
     from freellm_cli.cli.render import render_blocks
     from freellm_cli.services.results import Table
@@ -145,8 +167,9 @@ def _help(session: Session, rest: str) -> None:
     from freellm_cli.services.results import Facts, Line
 
     rows = tuple((f"{name} {row.wants}".strip(), row.help) for name, row in COMMANDS.items())
-    keys = "Alt-Enter or \\ before Enter: a new line · Ctrl-C: stop the answer · Ctrl-D: leave"
-    render_blocks(session.face, [Facts(rows), Line(keys, "dim")])
+    keys = "Alt-Enter or \\ before Enter: a new line · Ctrl-X Ctrl-E: write it in your editor"
+    more = "Ctrl-R: search what was typed · Ctrl-C: stop the answer · Ctrl-D: leave"
+    render_blocks(session.face, [Facts(rows), Line(keys, "dim"), Line(more, "dim")])
 
 
 def _exit(session: Session, rest: str) -> bool:
@@ -161,6 +184,7 @@ COMMANDS: dict[str, Command] = {
         "[FILE]", "Put a file to the next question; or an address, or clipboard.", _attach
     ),
     "/save": Command("[FILE]", "Write the conversation into a new Markdown file.", _save),
+    "/copy": Command("[code]", "Copy the last answer, or the first code block of it.", _copy),
     "/retry": Command("", "Ask the last question anew.", _retry),
     "/undo": Command("", "Take the last question and its answer back.", _undo),
     "/new": Command("", "Begin a new conversation.", _new),

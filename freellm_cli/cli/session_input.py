@@ -68,6 +68,7 @@ class EditingReader:
             key_bindings=_keys(),
             completer=_completer(face),
             complete_while_typing=False,
+            enable_open_in_editor=True,
             complete_style=CompleteStyle.READLINE_LIKE,
             reserve_space_for_menu=0,
             history=_history(face, kept),

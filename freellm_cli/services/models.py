@@ -32,6 +32,8 @@ class Filter(NamedTuple):
     available: bool = False
     all: bool = False
     """Also models that are gone."""
+    words: str = ""
+    """Part of an id, a family or a title."""
 
 
 def list_models(
@@ -43,8 +45,7 @@ def list_models(
     """
     if wanted.use and wanted.use not in USES:
         raise UsageError(f"--for takes {', '.join(USES)}, not {wanted.use!r}")
-    if wanted.provider:
-        runtime.catalog.provider(wanted.provider)
+    wanted = _provider_or_words(runtime, wanted)
     notices = _refreshed(runtime, wanted) if fresh else ()
     usable = {item.provider for item in runtime.credentials() if item.enabled}
     catalog = runtime.catalog_with_discovered()
@@ -75,6 +76,18 @@ def list_models(
     )
 
 
+def _provider_or_words(runtime: Runtime, wanted: Filter) -> Filter:
+    """A provider that is none may be part of a model's name. Raises UnknownName when it is not."""
+    if wanted.provider in ("", *runtime.catalog.provider_ids()):
+        return wanted
+    by_words = wanted._replace(provider="", words=wanted.provider)
+    catalog = runtime.catalog_with_discovered()
+    every = by_words._replace(all=True)
+    if not any(_passes(m, catalog.provider(m.provider), every, set()) for m in catalog.models()):
+        runtime.catalog.provider(wanted.provider)
+    return by_words
+
+
 def _refreshed(runtime: Runtime, wanted: Filter) -> tuple[str, ...]:
     usable = {item.provider for item in runtime.credentials() if item.enabled}
     public = {spec.id for spec in runtime.catalog.providers() if spec.list_public}
@@ -99,6 +112,7 @@ def _passes(model: ModelSpec, provider: ProviderSpec, wanted: Filter, usable: se
         not wanted.tools or "tools" in model.capabilities,
         (model.context or 0) >= wanted.min_context,
         not wanted.family or model.family == wanted.family,
+        wanted.words.lower() in f"{model.id} {model.family} {model.title}".lower(),
         not wanted.available or (model.provider in usable and not gone),
     )
     return all(checks)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tomllib
+from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from freellm_cli.core.errors import ConfigError, UnknownName, UsageError
 from freellm_cli.core.templates import Template, template_from
@@ -76,6 +77,24 @@ def save_template(runtime: Runtime, name: str, text: str) -> Result:
     _parsed(name, text, "the template")
     write_private(path, text.encode())
     return Result({"name": name, "file": path}, (Line(f"saved {path}", "good"),))
+
+
+def new_template(runtime: Runtime, name: str, table: Mapping[str, Any]) -> Result:
+    """Makes a template of the values that are not empty (core.templates names the keys).
+
+    Raises UsageError for a name that is taken, ConfigError when there is neither prompt nor system prompt.
+    """
+    from freellm_cli.storage.templates_file import template_text
+
+    _check_name(name)
+    if _own_text(runtime, name) is not None:
+        raise UsageError(
+            f"there is a template {name} already",
+            hint=f"change it with `freellm templates edit {name}`, or take another name",
+        )
+    result = save_template(runtime, name, template_text({k: v for k, v in table.items() if v}))
+    use = Line(f"use it: freellm chat -t {name}", "dim")
+    return result._replace(blocks=(*result.blocks, use))
 
 
 def _text(runtime: Runtime, name: str) -> tuple[str, str]:

@@ -143,6 +143,14 @@ def test_models_are_filtered_as_one_chooses(home: Household) -> None:
     assert {name.split("/")[0] for name in names("--available")} == {"groq"}
 
 
+def test_models_are_found_by_a_part_of_their_name(home: Household) -> None:
+    found = home.run("models", "kimi-k2", "--names").out.split()
+    assert found
+    assert all("kimi-k2" in name.lower() for name in found)
+    assert home.run("models", "llama 3.3", "--names").out
+    assert home.run("models", "gemini", "--names").out.startswith("gemini/")
+
+
 def test_a_fetched_list_is_kept_for_later(home: Household, sim: Simulator) -> None:
     home.keys("groq", GROQ_KEY)
     assert "models" in home.run("models", "groq", "--refresh").err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -267,6 +268,38 @@ def test_lines_files_and_tables(terminal: Open, sim: Simulator, tmp_path: Path) 
     session.type("/exit", ENTER)
     session.child.expect(pexpect.EOF)
     assert (tmp_path / "talk.md").read_text().startswith("# first second third\n")
+
+
+def test_the_last_answer_is_copied_through_the_terminal(terminal: Open, sim: Simulator) -> None:
+    sim.reply(ANSWER)
+    session = terminal()
+    session.type("/copy", ENTER).see("nothing was said yet")
+    session.prompt()
+    session.ask("what is the plan?")
+    session.type("/copy", ENTER).see("to be copied")
+    session.prompt()
+    session.type("/copy code", ENTER).see("to be copied")
+    session.prompt()
+    session.type("/copy all", ENTER).see("/copy takes code or nothing")
+    session.prompt()
+    assert session.leave() == 0
+    copied = re.findall(r"\x1b\]52;c;([A-Za-z0-9+/=]*)\x07", session.raw)
+    assert [b64decode(text).decode() for text in copied] == [ANSWER.strip(), 'print("hello")']
+
+
+def test_a_question_may_be_written_in_an_editor(
+    terminal: Open, sim: Simulator, tmp_path: Path
+) -> None:
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\nprintf " of two\nlines" >> "$1"\n')
+    editor.chmod(0o755)
+    session = terminal(EDITOR=str(editor))
+    session.type("a question", "\x18\x05").see("lines")
+    session.type(ENTER).see(" tokens")
+    session.prompt()
+    assert session.leave() == 0
+    asked = sim.seen[-1].body["contents"][-1]["parts"][0]["text"]
+    assert asked == "a question of two\nlines"
 
 
 def test_no_log_keeps_neither_answers_nor_what_was_typed(terminal: Open, home: Household) -> None:

@@ -155,3 +155,31 @@ def test_edit_keeps_what_is_right_and_refuses_what_is_not(home: Household, tmp_p
 
 def test_a_new_template_begins_with_every_key() -> None:
     assert all(key in NEW for key in KEYS)
+
+
+def test_what_was_typed_is_saved_as_a_template_and_nothing_is_asked(
+    home: Household, sim: Simulator
+) -> None:
+    saved = home.run(
+        "chat", "--save", "hail", "Hail {input} in {tongue}\nloudly", "-s", "You are brief.",
+        "-m", FLASH, "-p", "tongue=French", "--think", "off", "-x", "-o", 'more={"a": [1, null]}',
+        "--temperature", "0.5",
+    )  # fmt: skip
+    assert (saved.code, saved.err) == (0, "")
+    assert sim.counts.requests == 0
+    shown = home.run("templates", "show", "hail").out
+    assert "Hail {input} in {tongue}\nloudly" in shown
+    assert home.run("chat", "-t", "hail", "Bob").code == 0
+    body = sim.seen[-1].body
+    assert body["contents"][-1]["parts"][0]["text"] == "Hail Bob in French\nloudly"
+    assert body["generationConfig"]["temperature"] == 0.5
+
+
+def test_a_template_is_not_saved_over_another_nor_without_a_word(home: Household) -> None:
+    write(home, "greet", GREET)
+    taken = home.run("chat", "--save", "greet", "something else")
+    assert taken.code == 2
+    assert "templates edit greet" in taken.err
+    assert "Greet {input}" in home.run("templates", "show", "greet").out
+    assert home.run("chat", "--save", "empty").code == 3
+    assert home.run("chat", "--save", "../escape", "x").code == 2
