@@ -16,28 +16,43 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tests.support.unknown_rate import find_rate
 
 CASES = (
-    (5, 4, 2.0),
-    (20, 8, 1.0),
-    (40, 1, 1.0),
-    (40, 16, 1.0),
-    (40, 16, 8.0),
-    (100, 16, 1.0),
-    (300, 32, 3.0),
+    (5, 60, 4, 2.0),
+    (20, 60, 8, 1.0),
+    (30, 60, 16, 3.0),
+    (40, 60, 1, 1.0),
+    (40, 60, 16, 1.0),
+    (40, 60, 16, 8.0),
+    (100, 60, 16, 1.0),
+    (200, 60, 16, 1.0),
+    (300, 60, 32, 3.0),
+    (1, 1, 4, 1.0),
+    (2, 1, 2, 0.3),
+    (2, 1, 8, 1.0),
 )
+"""True amount, its window in seconds, workers, seconds an answer takes."""
+SEEDS = (1, 2, 3)
 
 
 def main() -> int:
     worst_off = worst_refused = 0.0
-    print("true/min  workers  latency s   learned   off   refused later")
-    for true, workers, latency in CASES:
-        with tempfile.TemporaryDirectory() as folder:
-            found = find_rate(f"{folder}/ledger.db", true=true, workers=workers, latency_s=latency)
-        share = found.refused / found.asked
-        worst_off, worst_refused = max(worst_off, found.off), max(worst_refused, share)
-        print(
-            f"{true:8}  {workers:7}  {latency:9.1f}  {found.learned:8}  {found.off:4.0%}"
-            f"   {found.refused} of {found.asked} ({share:.2%})"
-        )
+    print("true/window  workers  latency s   learned   off   refused later")
+    for true, seconds, workers, latency in CASES:
+        for seed in SEEDS:
+            with tempfile.TemporaryDirectory() as folder:
+                found = find_rate(
+                    f"{folder}/ledger.db",
+                    true=true,
+                    seconds=seconds,
+                    workers=workers,
+                    latency_s=latency,
+                    seed=seed,
+                )
+            share = found.refused / found.asked
+            worst_off, worst_refused = max(worst_off, found.off), max(worst_refused, share)
+            print(
+                f"{true:6}/{seconds:2} s  {workers:7}  {latency:9.1f}  {found.learned:8g}"
+                f"  {found.off:4.0%}   {found.refused} of {found.asked} ({share:.2%})"
+            )
     print(f"worst: {worst_off:.0%} off (bar 10%), {worst_refused:.2%} refused (bar 1%)")
     return 0 if worst_off <= 0.10 and worst_refused < 0.01 else 1
 

@@ -100,9 +100,16 @@ _BLIPS = frozenset(("server_error", "timeout", "html_error_page"))
 _TARGETS_THAT_MAKE_A_PROVIDER = 3
 
 
-def rest(runtime: Runtime, target: PoolTarget, verdict: Verdict, *, request_id: str) -> None:
+def rest(
+    runtime: Runtime,
+    target: PoolTarget,
+    verdict: Verdict,
+    *,
+    request_id: str,
+    trial: bool | None = None,
+) -> None:
     """Lets what the verdict names rest, for as long as it says or as experience grows; several credentials
-    that are refused alike within seconds let what they may share rest, too."""
+    that are refused alike within seconds let what they may share rest, too. `trial`: as of `Ledger.rest`."""
     key = rest_key(target, verdict)
     if not key:
         return
@@ -123,7 +130,14 @@ def rest(runtime: Runtime, target: PoolTarget, verdict: Verdict, *, request_id: 
     reason = verdict.kind.replace("_", " ")
     if verdict.message:
         reason += f": {runtime.redactor.clean(verdict.message)[:160]}"
-    ledger.rest(key, until=decided.until, reason=reason, kind=verdict.kind, request_id=request_id)
+    ledger.rest(
+        key,
+        until=decided.until,
+        reason=reason,
+        kind=verdict.kind,
+        request_id=request_id,
+        trial=trial,
+    )
     if decided.until is not None:
         _suspect(runtime, target, verdict, decided.seconds, request_id)
 

@@ -47,13 +47,17 @@ def consequences(
             ledger.pace_answered(meter, opened)
         return
     runtime.on_refusal(target, verdict)
+    pace = None
     if meter and verdict.kind == "rate_limited_minute" and not verdict.shared:
-        ledger.pace_refused(meter, opened)
+        pace = ledger.pace_refused(meter, opened)
+        if pace is not None and pace.sure and verdict.window is None:
+            verdict = verdict._replace(window="second")
     if verdict.account:
         from freellm_cli.services.suspicion import note_named_account
 
         note_named_account(runtime, target, verdict)
-    rest(runtime, target, verdict, request_id=request_id)
+    trial = True if pace is not None and pace.is_guess else None
+    rest(runtime, target, verdict, request_id=request_id, trial=trial)
 
 
 class Given(NamedTuple):

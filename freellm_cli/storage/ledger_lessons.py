@@ -10,6 +10,7 @@ from freellm_cli.core.rotation import Candidate
 from freellm_cli.storage.ledger_store import LedgerStore
 
 if TYPE_CHECKING:
+    from freellm_cli.core.pacing import Pace
     from freellm_cli.storage.ledger_accounts import Alike, LearnedAccount, Refusal
 
 _READ_AGAIN_S = 1.0
@@ -86,12 +87,13 @@ class LedgerLessons(LedgerStore):
 
         self._write(work)
 
-    def pace_refused(self, meter: str, opened: float) -> None:
+    def pace_refused(self, meter: str, opened: float) -> Pace | None:
         """A request leased at steady time `opened` was refused for a rate that nobody tells: from now on
-        `meter` has a learned limit of its own, found by trying (core.pacing)."""
+        `meter` has a learned limit of its own, found by trying (core.pacing). None when it was told
+        before."""
         from freellm_cli.storage import ledger_paces
 
-        self._write(
+        return self._write(
             lambda connection, moment: ledger_paces.refused(connection, meter, opened, moment)
         )
 

@@ -188,4 +188,12 @@ ALTER TABLE refusal ADD COLUMN resets REAL;
 ALTER TABLE refusal ADD COLUMN share REAL NOT NULL DEFAULT 0;
 """
 
-LEDGER = Schema("ledger", (_VERSION_1, _VERSION_2, _VERSION_3))
+_VERSION_4 = """
+-- A rate that is being found may be one of seconds. See core.pacing.
+ALTER TABLE pace ADD COLUMN window REAL NOT NULL DEFAULT 60;
+ALTER TABLE pace ADD COLUMN minute INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pace ADD COLUMN reached INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE pace ADD COLUMN sure INTEGER NOT NULL DEFAULT 0;
+"""
+
+LEDGER = Schema("ledger", (_VERSION_1, _VERSION_2, _VERSION_3, _VERSION_4))

@@ -20,10 +20,10 @@ _LIMITED = Verdict("rate_limited_minute", "model", provider="nvidia_nim", status
 
 
 class Found(NamedTuple):
-    """`learned`: requests a minute that are allowed after three minutes. `asked`, `refused`: later."""
+    """`learned`: requests in the window that are allowed after three minutes. `asked`, `refused`: later."""
 
     true: int
-    learned: int
+    learned: float
     asked: int
     refused: int
 
@@ -33,9 +33,16 @@ class Found(NamedTuple):
 
 
 def find_rate(
-    path: str, *, true: int, workers: int, latency_s: float, seed: int = 1, minutes: int = 30
+    path: str,
+    *,
+    true: int,
+    workers: int,
+    latency_s: float,
+    seed: int = 1,
+    minutes: int = 30,
+    seconds: float = 60.0,
 ) -> Found:
-    """Keeps `workers` busy for `minutes` against a limit of `true` requests a minute."""
+    """Keeps `workers` busy for `minutes` against a limit of `true` requests in any `seconds`."""
     world = World(START)
     ledger = Ledger(path, clock=world.clock, rng=random.Random(seed), boot="b")
     counted = Limit(METER, REQUESTS, MINUTE, COUNT_ONLY)
@@ -43,12 +50,15 @@ def find_rate(
         "k/m", 0, "k", "nvidia_nim", "a", "nvidia_nim/m", (counted,), ("target:k/m",)
     )
     upstream = Upstream(world)
-    known_there = candidate._replace(limits=(Limit(METER, REQUESTS, MINUTE, true),))
+    there = Limit(METER, REQUESTS, Window("sliding", seconds), true)
+    known_there = candidate._replace(limits=(there,))
     for number in range(workers):
         rng = random.Random(seed * 1000 + number)
         world.start(_work(world, ledger, upstream, (candidate, known_there), latency_s, rng))
     world.run(START + 180)
-    learned = next((each.limit.amount for each in ledger.learned()), 0)
+    learned = next(
+        (each.limit.amount * seconds / each.limit.window.seconds for each in ledger.learned()), 0.0
+    )
     before, refused = len(upstream.seen), upstream.refused
     world.run(START + 60 * minutes)
     ledger.close()
@@ -101,9 +111,18 @@ def _ask(
             upstream.leave(known_there)
             ledger.pace_answered(METER, lease.opened)
             return
-        ledger.pace_refused(METER, lease.opened)
+        pace = ledger.pace_refused(METER, lease.opened)
         if ledger.resting_until("target:k/m") is not None:
             return
         strikes = ledger.strikes("target:k/m") + 1
-        rest = rest_for(_LIMITED, now=now, strikes=strikes, jitter=rng.random())
-        ledger.rest("target:k/m", until=rest.until, reason="limited", kind="rate_limited_minute")
+        sure = pace is not None and pace.sure
+        verdict = _LIMITED._replace(window="second") if sure else _LIMITED
+        rest = rest_for(verdict, now=now, strikes=strikes, jitter=rng.random())
+        trial = True if pace is not None and pace.is_guess else None
+        ledger.rest(
+            "target:k/m",
+            until=rest.until,
+            reason="limited",
+            kind="rate_limited_minute",
+            trial=trial,
+        )
