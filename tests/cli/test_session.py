@@ -284,7 +284,7 @@ def test_the_last_answer_is_copied_through_the_terminal(terminal: Open, sim: Sim
     session.prompt()
     assert session.leave() == 0
     copied = re.findall(r"\x1b\]52;c;([A-Za-z0-9+/=]*)\x07", session.raw)
-    assert [b64decode(text).decode() for text in copied] == [ANSWER.strip(), 'print("hello")']
+    assert [b64decode(text).decode() for text in copied] == [ANSWER, 'print("hello")']
 
 
 def test_a_question_may_be_written_in_an_editor(
