@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
+from collections.abc import Callable
+from types import ModuleType
 
-# On Linux CLOCK_BOOTTIME also counts a suspend, so a laptop that slept does not look like a clock that leapt.
-_STEADY = getattr(time, "CLOCK_BOOTTIME", None)
+
+def steady_clock(platform: str = sys.platform, source: ModuleType = time) -> Callable[[], float]:
+    """The clock that also counts a suspend, so that a laptop which slept does not look like a clock that
+    leapt: `monotonic` does so on Windows; Linux and macOS have others for it (man 2 clock_gettime, man 3
+    clock_gettime_nsec_np)."""
+    name = {"linux": "CLOCK_BOOTTIME", "darwin": "CLOCK_MONOTONIC_RAW"}.get(platform, "")
+    monotonic: Callable[[], float] = source.monotonic
+    if not hasattr(source, name):
+        return monotonic
+    read: Callable[[int], float] = source.clock_gettime
+    number = getattr(source, name)
+    return lambda: read(number)
+
+
+_steady = steady_clock()
 
 
 class SystemClock:
@@ -14,7 +30,7 @@ class SystemClock:
         return time.time()
 
     def monotonic(self) -> float:
-        return time.clock_gettime(_STEADY) if _STEADY is not None else time.monotonic()
+        return _steady()
 
     def sleep(self, seconds: float) -> None:
         time.sleep(max(0.0, seconds))
