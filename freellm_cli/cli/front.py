@@ -13,12 +13,13 @@ import sys
 from collections.abc import Callable, Sequence
 
 from freellm_cli.cli.face import Face
+from freellm_cli.cli.streams import standard_streams
 from freellm_cli.core import errors
 
 
 def run(argv: list[str]) -> int:
     """Runs one command line; returns the exit code. Never raises, never shows a traceback."""
-    face = Face(os.environ, sys.stdin, sys.stdout, sys.stderr)
+    face = Face(os.environ, *standard_streams(os.environ, sys.stdin, sys.stdout, sys.stderr))
     return guarded(lambda: dispatch(argv, face), face)
 
 

@@ -1,0 +1,40 @@
+"""The process's streams, whatever they are: closed, a pipe, a console of another age.
+
+In a pipe or a file Windows would write the code page of its region (cp1252, cp437), which most answers do
+not fit into; there freellm reads and writes UTF-8, as on every other system. A console takes care of itself. Who
+wants something else says so in PYTHONIOENCODING
+(https://docs.python.org/3/using/cmdline.html#envvar-PYTHONIOENCODING).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import TextIO, cast
+
+
+def standard_streams(
+    env: Mapping[str, str],
+    stdin: TextIO | None,
+    stdout: TextIO | None,
+    stderr: TextIO | None,
+    *,
+    platform: str = sys.platform,
+) -> tuple[TextIO, TextIO, TextIO]:
+    """Three that can be read and written; None stands for one that the process was started without."""
+    found = (_usable(stdin, "r"), _usable(stdout, "w"), _usable(stderr, "w"))
+    if platform == "win32" and not env.get("PYTHONIOENCODING"):
+        # A byte-order mark is what some programs there begin with; it belongs to no key and to no prompt.
+        for stream, encoding in zip(found, ("utf-8-sig", "utf-8", "utf-8"), strict=True):
+            reconfigure = getattr(stream, "reconfigure", None)
+            if reconfigure is not None and not stream.isatty():
+                reconfigure(encoding=encoding, errors="replace")
+    return found
+
+
+def _usable(stream: TextIO | None, mode: str) -> TextIO:
+    if stream is not None:
+        return stream
+    # Held for as long as the process runs.
+    return cast("TextIO", open(os.devnull, mode, encoding="utf-8"))
