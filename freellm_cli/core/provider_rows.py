@@ -40,7 +40,8 @@ ZAI_ROWS = (
     # 1305 is the model's crowd or the key's own rate: its text tells.
     row("zai-busy", OVERLOADED, MODEL, providers="zai", texts=("overloaded", "访问量过大"), shared=True),
     row("zai-rate", MINUTE, KEY, providers="zai", codes="1302 1303 1305 1312"),
-    row("zai-request", BAD_REQUEST, REQUEST, providers="zai", codes="1210 1212 1213 1214 1215"),
+    row("zai-request", BAD_REQUEST, REQUEST, providers="zai", codes="1210 1212 1213 1214 1215",
+        unless=("does not exist",)),
     row("zai-server", SERVER_ERROR, REQUEST, providers="zai", codes="1230 1234 500"),
 )
 

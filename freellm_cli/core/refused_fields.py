@@ -17,8 +17,8 @@ _COMPLAINTS = (
     r"unsupported value: " + _NAME,
     r"unknown (?:parameter|field|argument):? " + _NAME,
     r"unrecognized (?:request )?(?:parameter|field|argument|key)[^:]{0,40}: " + _NAME,
-    r"\b([A-Za-z_][\w.]{0,80}): extra inputs are not permitted",
     r"extra inputs are not permitted, field: " + _NAME,
+    r"\b([A-Za-z_][\w.]{0,80}): extra inputs are not permitted",
     (
         r"(?:parameter|field|argument|property) [`'\"]([\w.]+)[`'\"] (?:is|are) "
         r"(?:not supported|unsupported|unknown|not allowed|not permitted|not recognized)"
@@ -40,6 +40,7 @@ def refused_fields(body: ErrorBody) -> tuple[str, ...]:
         _pydantic(node, found)
     text = " ".join(v for _, v in body.pairs if isinstance(v, str))[:TEXT_CHARS]
     _google(text, found)
+    _repr(text, found)
     _satisfied(text, found)
     if not found:
         _prose(text, found)
@@ -55,6 +56,13 @@ def _pydantic(node: dict[str, Any], found: list[str]) -> None:
         parts = [str(part) for part in loc if part != "body"]
         if parts:
             found.append(".".join(parts))
+
+
+def _repr(text: str, found: list[str]) -> None:
+    """The same as Python prints it: `{'type': 'extra_forbidden', 'loc': ('body', 'top_k'), …`."""
+    for loc in re.findall(r"'extra_forbidden', 'loc': \('body', ([^()]{1,200})\)", text):
+        parts = [part.strip(" '") for part in loc.split(",")]
+        found += [".".join(part for part in parts if part)]
 
 
 def _google(text: str, found: list[str]) -> None:

@@ -36,7 +36,7 @@ def find_row(provider: str, statuses: frozenset[int], body: ErrorBody) -> Row:
 
 def _first_fit(provider: str, statuses: frozenset[int], body: ErrorBody) -> Row:
     for candidate in _candidates(provider, statuses):
-        if _speaks(candidate, body) and not body.mentions(candidate.unless):
+        if _speaks(candidate, body) and not _is_ruled_out(candidate, body):
             return candidate
     return _row_by_status(provider, statuses, body)
 
@@ -71,6 +71,10 @@ def _speaks(candidate: Row, body: ErrorBody) -> bool:
     if candidate.pattern and (not candidate.needs or body.mentions(candidate.needs)):
         return re.search(candidate.pattern, body.text) is not None
     return not (candidate.codes or candidate.texts or candidate.pattern)
+
+
+def _is_ruled_out(candidate: Row, body: ErrorBody) -> bool:
+    return body.mentions(candidate.unless) or not body.codes.isdisjoint(candidate.unless)
 
 
 def _row_by_status(provider: str, statuses: frozenset[int], body: ErrorBody) -> Row:

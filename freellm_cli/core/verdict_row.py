@@ -27,7 +27,7 @@ RATE = "rate"
 
 class Row(NamedTuple):
     """Fits when provider and status are among its own (None: any), one of its codes or texts or its
-    pattern is found (none given: the status alone decides), and none of `unless` is.
+    pattern is found (none given: the status alone decides), and none of `unless` is, text or code.
 
     `needs`: words without which the pattern cannot be found, looked for first because it is quicker.
     `shared`: the rest holds for every credential of the provider. `until_fixed`: only the owner can

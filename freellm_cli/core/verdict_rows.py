@@ -49,7 +49,7 @@ SUSPENDED_ROWS = (
         codes="consumersuspended organizationrestricted tosviolation accountdeactivated "
               "accountsuspended accountdisabled accountbanned userbanned userdeactivated",
         texts=(
-            "reported as leaked", "has been suspended", "violation of terms of service",
+            "reported as leaked", "has been suspended", "violation of terms",
             "organization has been restricted", "organization has been disabled",
             "blocked due to unauthorized", "账户已被封", "账号已被封", "账号封禁", "账户已锁定",
         ),
@@ -99,7 +99,8 @@ PAYMENT_ROWS = (
         "quota-and-billing", PAYMENT, KEY,
         statuses=(200, 400, 402, 403, 429),
         texts=("exceeded your current quota, please check your plan and billing",),
-        unless=("generativelanguage", "quota exceeded for metric", "ai.google.dev", "retry in"),
+        unless=("generativelanguage", "quota exceeded for metric", "ai.google.dev", "retry in",
+                "resourceexhausted"),
     ),
 )
 
@@ -150,6 +151,7 @@ AUTH_ROWS = (
             "令牌已过期", "令牌不正确",
         ),
     ),
+    row("key-unread", AUTH_INVALID, KEY, statuses=(500,), pattern=r"\bauthorization\b.{0,60} not found"),
 )
 
 FILTER_ROWS = (
@@ -233,7 +235,7 @@ MODEL_ROWS = (
         codes="modelnotfound unknownmodel invalidmodel modelnotsupported modelnotavailable "
               "nosuchmodel deploymentnotfound modelnotexist modelnotfounderror "
               "modelnotfoundexception modelunavailable invalidmodelerror "
-              "dedicatedendpointnotrunning",
+              "dedicatedendpointnotrunning unavailablemodel",
         texts=(
             "not a valid model", "invalid model", "unknown model", "no endpoints found",
             "is not found for api version", "no such model", "not found for account",
@@ -247,7 +249,7 @@ MODEL_ROWS = (
     row(
         "model-described-as-absent", MODEL_NOT_FOUND, MODEL,
         statuses=(200, 400, 403, 404, 406, 410, 422, 500),
-        pattern=r"\b(?:models?|deployment|engine)\b" + _NAMED +
+        pattern=r"\b(?:models?(?:[ _-]?(?:code|id|name))?|deployment|engine)\b" + _NAMED +
                 r"\b(?:not found|does not exist|doesn't exist|not exist|is not available"
                 r"|isn't available|no longer supported|has been deprecated|has been removed"
                 r"|is deprecated|could not be found|is not a (?:valid|known) model)\b"
@@ -339,7 +341,7 @@ FAULT_ROWS = (
     row(
         "unreachable", SERVER_ERROR, PROVIDER, statuses=SERVER_FAULTS,
         codes="unreachablebackend",
-        texts=("connection refused", "upstream connect error", "no healthy upstream",
+        texts=("connection refused", "upstream connect error", "no healthy upstream", "upstream_reset",
                "bad gateway", "unreachable", "econnrefused", "connection error",
                "connection attempts failed", "connect call failed", "cannot connect to"),
     ),

@@ -434,6 +434,17 @@ def test_known_wordings(provider, status, body, kind, scope):
         ("gemini_cli", 429, CAPACITY + "5s.", MINUTE),
         ("custom", 400, "prompt capacity is 3 images", BAD_REQUEST),
         ("custom", 400, "the timeout parameter must be a number", BAD_REQUEST),
+        # models that are, and what is absent is something of theirs
+        ("zai", 400, "messages: does not exist for the model code glm", BAD_REQUEST),
+        ("custom", 400, "the model may use it. The file abc does not exist", BAD_REQUEST),
+        # an authorization that the host looks for elsewhere, and one that is only spoken of
+        ("custom", 500, "authorization given; of the shards that the request wanted some were not found", SERVER_ERROR),
+        ("custom", 404, "the page on authorization was not found", BAD_REQUEST),
+        # the quota of a plan that wants paying, and Google's that comes back by itself
+        ("openai", 429, "You exceeded your current quota, please check your plan and billing details.",
+         PAYMENT),
+        # a reset that is a time
+        ("custom", 429, "rate limited; upstream_reset in 5 minutes", MINUTE),
         # an upstream's 404 inside a request fault
         ("custom", 400, "Failed to fetch image: status code 404", BAD_REQUEST),
     ],
