@@ -24,6 +24,7 @@ class Face:
         self.stdin, self.out, self.err = stdin, stdout, stderr
         self.options: dict[str, Any] = {}
         self._runtime: Runtime | None = None
+        self._held: list[str] | None = None
         for stream in (stdout, stderr):
             reconfigure: Callable[..., None] | None = getattr(stream, "reconfigure", None)
             if reconfigure is not None:
@@ -76,10 +77,22 @@ class Face:
 
     def note(self, text: str) -> None:
         """A line for the person, not for the pipe."""
-        if not self.quiet and text:
+        if self._held is not None:
+            self._held.append(text)
+        elif not self.quiet and text:
             self.out.flush()
             self.err.write(self.styled(DIM, f"freellm: {text}") + "\n")
             self.err.flush()
+
+    def hold_notes(self) -> list[str]:
+        """Something else owns the screen: notes go into the list that is returned, until `show_notes`."""
+        self._held = []
+        return self._held
+
+    def show_notes(self) -> None:
+        held, self._held = self._held or [], None
+        for text in dict.fromkeys(held):
+            self.note(text)
 
     def print(self, text: str) -> None:
         self.out.write(text + "\n")

@@ -36,6 +36,12 @@ def limits(
     by: Annotated[
         str, typer.Option("--by", help="plan: when all must be sent: 2h, 18:00, 2026-11-22T08:00.")
     ] = "",
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Stay, and show what changes.")
+    ] = False,
+    interval: Annotated[
+        float, typer.Option("--interval", help="watch: seconds between two looks.")
+    ] = 1.0,
 ) -> None:
     """Used, limit and reset of every key and model; what rests and why.
 
@@ -44,6 +50,9 @@ def limits(
     catalog, as a patch of it; `limits forget NAME` forgets what was learned. `limits plan` tells when a
     number of requests would be done, and what it takes to have them done in time.
 
+    `limits --watch` paints a terminal anew whenever something changes, until q or Ctrl-C; in a pipe it prints
+    the limits each time that they have changed, with `--json` on one line each time.
+
     Example: freellm limits plan --model kimi-k2 --requests 500 --by 18:00
     """
     from freellm_cli.cli.render import render
@@ -51,6 +60,14 @@ def limits(
 
     words, runtime = words or [], ctx.obj.runtime
     action = words[0] if words and words[0] in _ACTIONS else ""
+    if watch:
+        from freellm_cli.cli.limits_watch import watch_limits
+
+        if action or len(words) > 1 or model or requests or by:
+            raise UsageError(
+                "--watch shows all limits, or those of one provider", hint="see --help"
+            )
+        raise typer.Exit(watch_limits(ctx.obj, words[0] if words else "", interval))
     if action == "plan" and len(words) == 1:
         from freellm_cli.services import limit_plan
 

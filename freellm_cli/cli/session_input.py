@@ -74,7 +74,7 @@ class EditingReader:
             history=_history(face, kept),
             color_depth=None if colour else ColorDepth.DEPTH_1_BIT,
             input=_input(face),
-            output=_output(face),
+            output=terminal_output(face),
         )
 
     def read(self) -> str:
@@ -163,7 +163,8 @@ def _input(face: Face) -> Any:
     return create_input(face.stdin)
 
 
-def _output(face: Face) -> Any:
+def terminal_output(face: Face) -> Any:
+    """prompt_toolkit's hold on the terminal that answers go to."""
     if os.name == "nt":
         from prompt_toolkit.output import create_output
 
