@@ -151,7 +151,8 @@ AUTH_ROWS = (
             "令牌已过期", "令牌不正确",
         ),
     ),
-    row("key-unread", AUTH_INVALID, KEY, statuses=(500,), pattern=r"\bauthorization\b.{0,60} not found"),
+    row("key-unread", AUTH_INVALID, KEY, statuses=(500,),
+        pattern=r"\bauthorization\b[\w:<>`' ]{0,60} was not found", needs=("authorization",)),
 )
 
 FILTER_ROWS = (

@@ -438,7 +438,7 @@ def test_known_wordings(provider, status, body, kind, scope):
         ("zai", 400, "messages: does not exist for the model code glm", BAD_REQUEST),
         ("custom", 400, "the model may use it. The file abc does not exist", BAD_REQUEST),
         # an authorization that the host looks for elsewhere, and one that is only spoken of
-        ("custom", 500, "authorization given; of the shards that the request wanted some were not found", SERVER_ERROR),
+        ("custom", 500, "authorization given; a shard that the request wanted was not found", SERVER_ERROR),
         ("custom", 404, "the page on authorization was not found", BAD_REQUEST),
         # the quota of a plan that wants paying, and Google's that comes back by itself
         ("openai", 429, "You exceeded your current quota, please check your plan and billing details.",
