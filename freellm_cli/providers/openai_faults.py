@@ -16,6 +16,7 @@ import json
 from typing import Any
 
 from freellm_cli.core.sse import find_error
+from freellm_cli.core.usage import read_usage
 from freellm_cli.providers.base import AnswerFault
 
 KEPT_BYTES = 65536
@@ -63,6 +64,27 @@ def fault_of(body: bytes, answer: Any = None) -> AnswerFault:
     if answer is None:
         return AnswerFault("error", kept, "the answer is no JSON")
     return AnswerFault("malformed", kept, "the answer is of another kind")
+
+
+def whole_answer(body: bytes) -> dict[str, Any]:
+    """A whole body that is an answer, with a list of choices. Raises AnswerFault for any other."""
+    try:
+        answer = json.loads(body.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
+        raise fault_of(body) from None
+    if not isinstance(answer, dict) or error_in(answer):
+        raise fault_of(body, answer)
+    choices = answer.get("choices")
+    if not isinstance(choices, list):
+        raise fault_of(body, answer)
+    if not choices and read_usage(answer.get("usage")) is None:
+        raise AnswerFault("empty", body[:KEPT_BYTES], "the answer held no choice")
+    return answer
+
+
+def field_fault(name: str, error: Any) -> AnswerFault:
+    """A field of an answer in which a host reports a failure."""
+    return AnswerFault("error", json.dumps({"error": error}).encode("utf-8"), f"{name}.error")
 
 
 def finish_fault(word: str) -> AnswerFault:

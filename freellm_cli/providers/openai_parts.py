@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from freellm_cli.core.chat import Delta
 from freellm_cli.core.messages import flat_text
 
 FAILED = frozenset(("error", "network_error", "abort", "insufficient_system_resource"))
@@ -85,3 +86,40 @@ def images_in(parts: Any) -> tuple[str, ...]:
         if isinstance(url, str) and url.startswith("data:"):
             found.append(url)
     return tuple(found)
+
+
+OUR_FIELDS = frozenset(
+    ("id", "object", "created", "model", "choices", "usage", "error", "x_groq", "obfuscation")
+)
+"""What is read, or made anew, or means nothing behind us."""
+
+
+def hand_on(
+    chunk: dict[str, Any],
+    choice: dict[str, Any],
+    told: dict[str, Any],
+    out: list[Delta],
+    known: int,
+) -> None:
+    """Puts what an answer holds that is not ours to say into the `extra` of the first delta of `out` behind
+    `known`, for clients of the same dialect: `logprobs`, a list of one object a token, and under `answer` the
+    fields beside `choices`, such as `system_fingerprint`, `citations` or `timings`. A field that stands in
+    every chunk is told once; `told` remembers."""
+    extra: dict[str, Any] = {}
+    logprobs = choice.get("logprobs")
+    if isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list):
+        extra["logprobs"] = logprobs["content"]
+    new = {
+        name: value
+        for name, value in chunk.items()
+        if name not in OUR_FIELDS and value is not None and told.get(name) != value
+    }
+    if new:
+        told.update(new)
+        extra["answer"] = dict(told)
+    if not extra:
+        return
+    if len(out) == known:
+        out.append(Delta(extra=extra))
+    else:
+        out[known] = out[known]._replace(extra={**(out[known].extra or {}), **extra})

@@ -11,12 +11,20 @@ from freellm_cli.core.sse import SseDecoder, SseEvent, SseOverflow
 from freellm_cli.core.think_tags import ThinkTags
 from freellm_cli.core.usage import read_usage
 from freellm_cli.providers.base import AnswerFault
-from freellm_cli.providers.openai_faults import KEPT_BYTES, error_in, fault_of, finish_fault
+from freellm_cli.providers.openai_faults import (
+    KEPT_BYTES,
+    error_in,
+    field_fault,
+    finish_fault,
+    whole_answer,
+)
 from freellm_cli.providers.openai_parts import (
     FAILED,
+    OUR_FIELDS,
     content_parts,
     details_text,
     finish_word,
+    hand_on,
     images_in,
 )
 from freellm_cli.providers.openai_template import Template, template_of
@@ -29,8 +37,7 @@ MAX_WHOLE = 64 << 20
 MOST_TEMPLATES = 8
 """A stream whose events are of ever new makes is not worth learning any more."""
 
-_MANY = 4
-"""Events that come together are read as a run from so many on: a whole answer may come at once."""
+_MANY = 4  # events that come together are read as a run: a whole answer may come at once
 
 _STREAM_STARTS = (b"data:", b"event:", b"id:", b"retry:", b":")
 _BLANKS = b" \t\r\n"
@@ -62,6 +69,7 @@ class OpenAIReader:
         "_stop_reason",
         "_template",
         "_templates_left",
+        "_told",
         "_usage",
         "_whole",
         "done",
@@ -93,6 +101,7 @@ class OpenAIReader:
         self._introduced = False
         self._seen = False
         self._stop_reason: Any = None
+        self._told: dict[str, Any] = {}
         self._closing = False
 
     def feed(self, chunk: bytes) -> list[Delta]:
@@ -154,17 +163,7 @@ class OpenAIReader:
     def _read_whole(self) -> list[Delta]:
         body = b"".join(self._body)
         self._body = []
-        try:
-            answer = loads(body.decode("utf-8-sig", "replace"))
-        except (ValueError, RecursionError):
-            raise fault_of(body) from None
-        if not isinstance(answer, dict) or error_in(answer):
-            raise fault_of(body, answer)
-        choices = answer.get("choices")
-        if not isinstance(choices, list):
-            raise fault_of(body, answer)
-        if not choices and read_usage(answer.get("usage")) is None:
-            raise AnswerFault("empty", body[:KEPT_BYTES], "the answer held no choice")
+        answer = whole_answer(body)
         out: list[Delta] = []
         self._chunk(answer, body, out)
         self._end(out)
@@ -260,9 +259,16 @@ class OpenAIReader:
     def _chunk(self, chunk: dict[str, Any], raw: bytes, out: list[Delta]) -> None:
         self._seen = True
         self._count(chunk)
+        known = len(out)
         choice = self._chosen(chunk.get("choices"))
-        if choice is None:
-            return
+        if choice is not None:
+            self._choice_chunk(choice, chunk, out)
+        if not chunk.keys() <= OUR_FIELDS or (choice and choice.get("logprobs")):
+            hand_on(chunk, choice or {}, self._told, out, known)
+
+    def _choice_chunk(
+        self, choice: dict[str, Any], chunk: dict[str, Any], out: list[Delta]
+    ) -> None:
         finish = choice.get("finish_reason")
         if finish and isinstance(finish, str):
             if finish.lower() in FAILED:
@@ -284,7 +290,7 @@ class OpenAIReader:
             groq = chunk.get("x_groq")
             if isinstance(groq, dict):
                 if groq.get("error"):
-                    raise AnswerFault("error", _dumped({"error": groq["error"]}), "x_groq.error")
+                    raise field_fault("x_groq", groq["error"])
                 usage = groq.get("usage")
         self._last_counted = usage is not None
         if usage is not None:
@@ -391,9 +397,3 @@ class OpenAIReader:
         if not any(delta.has_content for delta in out):
             raise fault
         self._fault = fault
-
-
-def _dumped(value: Any) -> bytes:
-    import json
-
-    return json.dumps(value).encode("utf-8")

@@ -650,3 +650,42 @@ def test_long_streams_take_time_in_proportion() -> None:
     many = min(seconds(8000) for _ in range(2))
 
     assert many < 100 * few  # 16 times the work; a quadratic reader takes 256 times as long
+
+
+TOKEN = {"token": "Hi", "logprob": -0.1, "bytes": [72, 105], "top_logprobs": []}
+
+
+def with_logprobs(text: str, **more: Any) -> dict[str, Any]:
+    made = chunk(content=text, **more)
+    made["choices"][0]["logprobs"] = {"content": [{**TOKEN, "token": text}], "refusal": None}
+    return made
+
+
+def test_probabilities_of_tokens_come_with_their_text() -> None:
+    first, second, *_ = deltas(stream(with_logprobs("Hi"), with_logprobs(" you"), chunk("stop")))
+    assert first.extra == {"logprobs": [TOKEN]}
+    assert (second.text, second.extra) == (" you", {"logprobs": [{**TOKEN, "token": " you"}]})
+    answer = completion(stream(with_logprobs("Hi"), with_logprobs(" you"), chunk("stop")))
+    assert answer.extra is not None
+    assert [token["token"] for token in answer.extra["logprobs"]] == ["Hi", " you"]
+
+
+def test_what_a_host_says_beside_its_choices_is_kept_once() -> None:
+    same = {"system_fingerprint": "fp_1", "obfuscation": "x1"}
+    body = stream(
+        {**chunk(content="Hi"), **same},
+        {**chunk(content=" you"), **same, "obfuscation": "y22"},
+        {**chunk("stop"), **same, "timings": {"predicted_ms": 12.5}},
+    )
+    told = [delta.extra for delta in deltas(body) if delta.extra]
+    assert told == [
+        {"answer": {"system_fingerprint": "fp_1"}},
+        {"answer": {"system_fingerprint": "fp_1", "timings": {"predicted_ms": 12.5}}},
+    ]
+
+
+def test_a_whole_answer_keeps_them_too() -> None:
+    answer = completion(
+        whole({"content": "Hi"}, citations=["https://example.org"], service_tier=None)
+    )
+    assert answer.extra == {"answer": {"citations": ["https://example.org"]}}

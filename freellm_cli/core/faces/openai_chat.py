@@ -29,6 +29,7 @@ from freellm_cli.core.messages import normalise_body
 # (https://openrouter.ai/docs/use-cases/reasoning-tokens) and Google's signatures
 # (https://ai.google.dev/gemini-api/docs/thought-signatures).
 _HANDED_ON = ("reasoning_details", "annotations", "extra_content")
+_OURS = frozenset(("id", "object", "created", "model", "choices", "usage"))
 
 
 def parse(body: Any, path_model: str, stream: bool | None) -> Ask:
@@ -100,6 +101,7 @@ class OpenAIChatWriter:
         self._include_usage = bool(ask.memory.get("include_usage"))
         self._old = bool(ask.memory.get("functions"))
         self._finish: str | None = None
+        self._besides: dict[str, Any] = {}
         self._places: dict[int, int] = {}
         self._ids = CallIds(f"call_{head.stem[-12:]}_")
         usage = b',"usage":null' if self._include_usage else b""
@@ -122,7 +124,9 @@ class OpenAIChatWriter:
         if delta.reasoning:
             thought = b'{"reasoning_content":%b}' % text_json(delta.reasoning)
             frames = self._before + thought + self._after
-        if delta.text:
+        if delta.extra and delta.extra.get("logprobs"):
+            frames += self._with_logprobs(delta.text, delta.extra["logprobs"])
+        elif delta.text:
             frames += self._before_text + text_json(delta.text) + self._after_text
         if delta.tool_calls or delta.images or delta.extra:
             frames += self._rare(delta)
@@ -135,7 +139,14 @@ class OpenAIChatWriter:
         kept = handed_on(delta.extra)
         if kept:
             frames.append(self._chunk(kept))
+        if delta.extra:
+            self._besides = delta.extra.get("answer") or self._besides
         return b"".join(frames)
+
+    def _with_logprobs(self, text: str, tokens: list[Any]) -> bytes:
+        said = {"content": text} if text else {}
+        probabilities = dump({"content": tokens, "refusal": None})
+        return b'%b%b,"logprobs":%b%b' % (self._before, dump(said), probabilities, self._after)
 
     def _chunk(self, delta: dict[str, Any]) -> bytes:
         return self._before + dump(delta) + self._after
@@ -168,10 +179,16 @@ class OpenAIChatWriter:
         reason = self._word(self._finish, has_calls=bool(self._places))
         counts = dump(usage_json(usage))
         end = b"null" if self._include_usage else counts
-        frames = b'%b{},"finish_reason":%b}],"usage":%b}\n\n' % (self._before, dump(reason), end)
+        last = b'%b{},"finish_reason":%b}],"usage":%b' % (self._before, dump(reason), end)
+        frames = last + self._fields_besides() + b"}\n\n"
         if self._include_usage:
             frames += b'%b[],"usage":%b}\n\n' % (self._frame, counts)
         return frames + DONE
+
+    def _fields_besides(self) -> bytes:
+        """What the host said beside its choices: members to put behind the last of an object."""
+        told = {name: value for name, value in self._besides.items() if name not in _OURS}
+        return b"," + dump(told)[1:-1] if told else b""
 
     def _word(self, finish: str | None, *, has_calls: bool) -> str:
         word = finish_word(finish, has_calls=has_calls)
@@ -185,14 +202,17 @@ class OpenAIChatWriter:
 
     def whole(self, completion: Completion) -> bytes:
         finish = self._word(completion.finish, has_calls=bool(completion.tool_calls))
+        extra = completion.extra or {}
+        tokens = extra.get("logprobs")
         choice = {
             "index": 0,
             "message": self._message(completion),
-            "logprobs": None,
+            "logprobs": {"content": tokens, "refusal": None} if tokens else None,
             "finish_reason": finish,
         }
         return dump(
             {
+                **extra.get("answer", {}),
                 "id": "chatcmpl-" + self._head.stem,
                 "object": "chat.completion",
                 "created": self._head.created,

@@ -164,6 +164,31 @@ def test_provider_fields_that_clients_send_back_are_handed_on() -> None:
     assert call["extra_content"] == {"google": {"thought_signature": "c2ln"}}
 
 
+TOKEN = {"token": "Hi", "logprob": -0.1, "bytes": [72, 105], "top_logprobs": []}
+
+
+def test_probabilities_stand_beside_their_text() -> None:
+    first = Delta("Hi", extra={"logprobs": [TOKEN]})
+    found = [c for c in chunks(stream("openai", [first])) if c != "[DONE]"]
+    choice = found[1]["choices"][0]
+    assert choice["delta"] == {"content": "Hi"}
+    assert choice["logprobs"] == {"content": [TOKEN], "refusal": None}
+    answer = whole("openai", Completion("Hi", extra={"logprobs": [TOKEN]}))
+    assert answer["choices"][0]["logprobs"] == {"content": [TOKEN], "refusal": None}
+
+
+def test_what_the_host_says_besides_never_takes_the_place_of_ours() -> None:
+    told = {"citations": ["https://example.org"], "id": "theirs", "model": "theirs"}
+    answer = whole("openai", Completion("Hi", extra={"answer": told}))
+    assert answer["citations"] == ["https://example.org"]
+    assert "theirs" not in (answer["id"], answer["model"])
+    said = stream("openai", [Delta("Hi"), Delta(extra={"answer": told})])
+    last = [c for c in chunks(said) if c != "[DONE]"][-1]
+    assert last["citations"] == ["https://example.org"]
+    assert "theirs" not in (last["id"], last["model"])
+    assert last["choices"][0]["finish_reason"] == "stop"
+
+
 def test_a_drawn_image_is_markdown() -> None:
     image = "data:image/png;base64,QUJD"
     assert {"content": f"![image]({image})"} in deltas_of(
