@@ -89,7 +89,8 @@ def _print(face: Face, runtime: Runtime, provider: str, *, is_first: bool) -> No
         data = {"at": round(now, 3), **result.data}
         face.print(json.dumps(data, ensure_ascii=False, separators=(",", ":")))
     else:
-        face.print(("" if is_first else "\n") + time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now)))
+        at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
+        face.print(at if is_first else f"\n{at}")
         render_blocks(face, result.blocks)
     face.flush()
 
@@ -215,15 +216,12 @@ class LiveBoard:
         width = self._width()
         at = time.strftime("%H:%M:%S", time.localtime(self._watched.runtime.clock.now()))
         facts = [tally(self._rows), *([self._traffic] if self._traffic else [])]
-        while facts:
-            left: Line = (
-                Cell(self._title, "strong"),
-                Cell("  " + f" {self._glyphs.dot} ".join(facts)),
-            )
-            room = width - sum(width_of(cell.text) for cell in left) - len(at)
-            if room >= 2:
-                return _painted((*left, Cell(" " * room + at, "dim")))
-            facts.pop()
+        dot = f" {self._glyphs.dot} "
+        for shown, clock in ((dot.join(facts), at), (facts[0], at), (facts[0], ""), ("", at)):
+            left: Line = (Cell(self._title, "strong"), Cell(f"  {shown}".rstrip()))
+            room = width - sum(width_of(cell.text) for cell in left) - len(clock)
+            if room >= (2 if clock else 0):
+                return _painted((*left, Cell(" " * room + clock, "dim")))
         return _painted(cut_to((Cell(self._title, "strong"),), width, self._glyphs.cut))
 
     def _board(self) -> list[tuple[str, str]]:

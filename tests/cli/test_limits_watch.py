@@ -143,6 +143,7 @@ def test_forty_columns_are_enough_and_a_wider_window_is_used(
 ) -> None:
     home.ask().completion()
     terminal = watching(columns=40)
+    assert re.fullmatch(r"freellm limits  2 keys +\d\d:\d\d:\d\d", terminal.see("2 keys"))
     assert re.fullmatch(r"    █░+ 1/10 req/min +\d+ s", terminal.see("1/10"))
     assert re.search(r"^gemini-2 +ready$", terminal.text, re.MULTILINE)
     terminal.resize(100, 24)
