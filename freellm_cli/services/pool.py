@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from freellm_cli.core.catalog import ModelSpec, ProviderSpec, filled_in, merged_quirks
 from freellm_cli.core.chat import Target
 from freellm_cli.core.credentials import Credential
-from freellm_cli.core.errors import ConfigError, CredentialRefused, UnknownName
+from freellm_cli.core.errors import ConfigError, CredentialRefused, NoCredential, UnknownName
 from freellm_cli.core.http import Timeouts
 from freellm_cli.core.limits import COUNT_ONLY, REQUESTS, Limit, Window
 from freellm_cli.core.needs import Needs, unmet
 from freellm_cli.core.published import limits_for
 from freellm_cli.core.rotation import Candidate
-from freellm_cli.core.routing import Book, Route, resolve
+from freellm_cli.core.routing import VIRTUAL_NAMES, Book, Route, resolve
 from freellm_cli.services.plan_memo import Memo
 
 if TYPE_CHECKING:
@@ -107,6 +107,31 @@ class Pool:
         except ConfigError as error:
             self._blame_dead_login(asked, error)
             raise
+        plan = self._plan_of(route, needs)
+        if not plan.targets and any(step.why in VIRTUAL_NAMES for step in route.steps):
+            return self._plan_among_the_able(asked, needs) or plan
+        return plan
+
+    def _plan_among_the_able(self, asked: str, needs: Needs) -> Plan | None:
+        """`auto` takes the first few of all models: when none of those will do, of the models that will."""
+        unable = {
+            model.id
+            for model in self._catalog.models()
+            if unmet(needs, model, self._trains(self._catalog.provider(model.provider)))
+        }
+        try:
+            route = resolve(asked, self.book()._replace(denied=frozenset(unable)))
+        except NoCredential:
+            return None
+        plan = self._plan_of(route, needs)
+        return plan if plan.targets else None
+
+    def _trains(self, provider: ProviderSpec) -> str:
+        return self._runtime.settings.provider(provider.id).trains_on_prompts or (
+            provider.trains_on_prompts
+        )
+
+    def _plan_of(self, route: Route, needs: Needs) -> Plan:
         targets: list[PoolTarget] = []
         excluded = [Excluded(item.model_id, item.reason) for item in route.excluded]
         for step, models in enumerate(item.models for item in route.steps):
@@ -162,7 +187,7 @@ class Pool:
         provider = self._catalog.provider(model.provider)
         settings = self._runtime.settings.provider(model.provider)
         reason = _forbidden(model, settings.allow, settings.deny) or unmet(
-            needs, model, settings.trains_on_prompts or provider.trains_on_prompts
+            needs, model, self._trains(provider)
         )
         if reason:
             excluded.append(Excluded(model.id, reason))

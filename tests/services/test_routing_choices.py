@@ -177,6 +177,20 @@ def test_private_keeps_prompts_from_who_trains_on_them(home: Household, sim: Sim
     assert {seen.provider for seen in sim.seen} == {"groq"}
 
 
+def test_auto_looks_further_when_its_first_choices_may_not_be_asked(
+    home: Household, sim: Simulator
+) -> None:
+    for provider in ("gemini", "nvidia_nim", "mistral", "groq"):
+        home.keys(provider, f"{provider}-key")
+    assert home.ask(model="auto").answerer.model_id == FLASH
+    answer = home.ask(model="auto", private=True)
+    assert answer.answerer.model_id.startswith("groq/")
+    home.run("keys", "disable", "groq-1")
+    home.forget()
+    with pytest.raises(NoCredential, match="train"):
+        home.ask(model="auto", private=True)
+
+
 def test_a_prompt_too_long_for_one_target_goes_to_one_that_fits(home: Household) -> None:
     home.keys("groq", "k1").keys("gemini", "k2")
     home.config(f'[aliases]\nsmart = ["{GROQ}", "{FLASH}"]')
