@@ -280,7 +280,8 @@ class App:
         entry.ms = (self._monotonic() - exchange.began) * 1000
         self.metrics.count(entry)
         self.page.seen(entry)
-        self._log.add(entry)
+        if not self.page.is_furniture(entry):
+            self._log.add(entry)
 
     def _answer(self, exchange: Exchange) -> None:
         """Every error becomes an answer in the client's dialect; ClientGone and CallerGone go on."""

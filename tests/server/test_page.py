@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from freellm_cli.core.secret import Secret
+from freellm_cli.server.page.desk import Desk
 from freellm_cli.server.page.handlers import preferred
 from freellm_cli.server.page.live import MOST_PAGES, Live
 from tests.support.page_client import OpenPage, page_pass, post
@@ -25,6 +26,13 @@ CHANGES = [
     ("/page/keys/check", {"id": "acme-1"}),
     ("/page/ask", QUESTION),
 ]
+
+
+@pytest.fixture
+def house(house: Served) -> Served:
+    """The usual one, whose page is told of changes fifty times a second."""
+    house.app.page = Desk(house.app, tick_s=0.02)
+    return house
 
 
 # Who may use it
@@ -324,6 +332,16 @@ def test_the_play_box_streams_and_says_who_answered(house: Served) -> None:
     reply = post(house, "/page/ask", {**QUESTION, "stream": True})
     assert reply.headers["x-freellm-credential"] == "acme-1"
     assert reply.events[-1] == "[DONE]"
+
+
+def test_the_log_tells_what_the_page_does_and_not_what_it_is_made_of(house: Served) -> None:
+    assert house.ask("/page/page.js").status == 200
+    assert house.ask("/page/nothing.js").status == 404
+    post(house, "/page/ask", QUESTION)
+    assert house.wait_for(lambda: "POST /page/ask 200" in "".join(house.log))
+    told = "".join(house.log)
+    assert "GET /page/nothing.js 404" in told
+    assert "page.js 200" not in told
 
 
 # Its words

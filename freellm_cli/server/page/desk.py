@@ -40,6 +40,11 @@ class Desk:
         if entry.asked or entry.answered:
             self._recent.add(entry, time.time())
 
+    @staticmethod
+    def is_furniture(entry: Entry) -> bool:
+        """Whether it is one of the dozen files and streams of a page that was opened: nothing to log."""
+        return entry.method == "GET" and entry.status == 200 and entry.path.startswith("/page/")
+
     def take(self, connection: Connection) -> None:
         self.live.take(connection)
 

@@ -19,6 +19,7 @@ export function drawPool(rows, order, names) {
   const parts = amounts.filter(([, n]) => n).map(([state, n]) => word(`pool.sum.${state}`, { n: number(n) }));
   say(byId("pool-sum"), order.length ? `${counted("pool.keys", order.length)}: ${parts.join(", ")}` : "");
   show(byId("pool-empty"), !order.length);
+  byId("desk").toggleAttribute("data-empty", !order.length);
 }
 
 function arrangeGroups(rows, order) {
