@@ -21,6 +21,7 @@ from freellm_cli.core.messages import flat_text
 from freellm_cli.core.tokens import estimate_request
 from freellm_cli.server.reply import one_line
 from freellm_cli.services.chat import CallOptions
+from freellm_cli.services.serve_profile import LANE_HEADER
 
 if TYPE_CHECKING:
     from freellm_cli.server.app import App
@@ -103,7 +104,7 @@ class Conversation:
             whole=not request.stream,
             private=self._house.runtime.settings.private,
             conversation=self._conversation(request),
-            lane=self._profile.lane,
+            lane=self._profile.lane_for(self._exchange.head.headers.get(LANE_HEADER, "")),
             face=self._face_name,
             cancel=self._exchange.cancel,
             request_id=self._exchange.request_id,

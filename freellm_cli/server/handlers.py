@@ -75,12 +75,15 @@ def gemini_call(app: App, exchange: Exchange, place: Place) -> None:
 
 def embeddings(app: App, exchange: Exchange, place: Place) -> None:
     from freellm_cli.core.faces.openai_embeddings import embeddings_reply, parse_embeddings
-    from freellm_cli.services.embeddings import embed
+    from freellm_cli.services.embeddings import Urgency, embed
+    from freellm_cli.services.serve_profile import LANE_HEADER
 
     if exchange.entry is not None:
         exchange.entry.face = "embeddings"
     ask = parse_embeddings(parse_json(exchange.body))
-    runtime = app.household().runtime
+    household = app.household()
+    runtime = household.runtime
+    lane = app.profile_for(household).lane_for(exchange.head.headers.get(LANE_HEADER, ""))
     exchange.after_hang_up = runtime.ledger.wake_waiters
     app.watcher.watch(exchange)
     made = embed(
@@ -90,6 +93,7 @@ def embeddings(app: App, exchange: Exchange, place: Place) -> None:
         dimensions=ask.dimensions,
         cancel=exchange.cancel,
         request_id=exchange.request_id,
+        urgency=Urgency(lane=lane),
     )
     exchange.fields += [
         ("x-freellm-model", made.model_id),

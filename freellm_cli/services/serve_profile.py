@@ -6,8 +6,11 @@ from typing import NamedTuple
 
 from freellm_cli.core.chat import ChatRequest
 from freellm_cli.core.faces.base import ReplyStyle
+from freellm_cli.core.faces.errors import HttpRefusal
 from freellm_cli.core.settings import Settings
 
+LANES = ("interactive", "batch")
+LANE_HEADER = "x-freellm-lane"
 # A game whose mod waits for ever (TALKER) gets its error before the player gives up.
 GAME_DEADLINE_S = 60.0
 
@@ -25,6 +28,21 @@ class ServeProfile(NamedTuple):
     any_model: bool = False
     needs_words: bool = False
     lane: str = "interactive"
+
+    def lane_for(self, named: str) -> str:
+        """The lane of a request whose client names one (the header `x-freellm-lane`), else the server's.
+        Raises HttpRefusal for a name that no lane has."""
+        if not named:
+            return self.lane
+        lane = named.strip().lower()
+        if lane not in LANES:
+            raise HttpRefusal(
+                f"{LANE_HEADER}: there is no lane {named[:40]!r}",
+                status=400,
+                code="unknown_lane",
+                hint=f"one of: {', '.join(LANES)}",
+            )
+        return lane
 
     def shaped(self, request: ChatRequest) -> ChatRequest:
         """The request with the server's say on thinking: "off" overrules, a level fills in."""
