@@ -124,7 +124,7 @@ class Lineup:
             checks.append(Check(place, limit.unit, limit.amount, limit))
         self.checks.append(tuple(check for check in checks if check.amount >= 0))
         self.touches.append(tuple(dict.fromkeys(check.counter for check in checks)))
-        self.spacing.append(_spacing(limit for limit in limits if limit.amount > 0))
+        self.spacing.append(_spacing([limit for limit in limits if limit.amount > 0]))
 
 
 class Snapshot:
@@ -302,7 +302,7 @@ def _fastest(lineup: Lineup, snapshot: Snapshot, members: list[int]) -> list[int
     return [at for seconds, at in measured if seconds <= best * 1.1]
 
 
-def _spacing(limits: Iterable[Limit]) -> float:
+def _spacing(limits: Sequence[Limit]) -> float:
     """The distance between leases of a target for those who waited: 1/50 of an even pace at most, so
     that a burst at a reset is spread and no use is lost."""
     spans = [

@@ -8,6 +8,7 @@ from __future__ import annotations
 import random
 import tempfile
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -17,8 +18,8 @@ from hypothesis import strategies as st
 
 from freellm_cli.core.limits import REQUESTS, TOKENS, Limit, Window
 from freellm_cli.core.rotation import Candidate
-from freellm_cli.storage.ledger import Ledger
-from tests.support.strict_world import Habits, Upstream, World, work
+from freellm_cli.storage.ledger import Lease, Ledger, Wait
+from tests.support.strict_world import Habits, Upstream, Worker, World, work
 from tests.support.targets import (
     PACIFIC,
     at_once,
@@ -135,6 +136,46 @@ def test_a_clock_that_leaps_about_costs_no_minute(tmp_path: Path) -> None:
     world.run(pacific("2026-11-20T12:30"))
     assert town.upstream.refused == 0
     assert town.upstream.answered >= 0.94 * 2 * 6 * 30
+    town.close()
+
+
+def test_those_who_waited_go_in_their_order_and_apart_when_a_window_starts_anew(
+    tmp_path: Path,
+) -> None:
+    midnight = pacific("2026-11-20T00:00")
+    town = Town(tmp_path, midnight - 300.0, processes=4)
+    keys = pool(2, per_day(20))
+    served: list[tuple[int, float, str]] = []
+
+    def wait_for_a_turn(number: int) -> Worker:
+        ledger = town.ledgers[number % 4]
+        yield 1.0 + number * 0.1
+        deadline = town.world.clock.now() + 1e6
+        found = ledger.acquire(keys, tokens=1, request_id=f"{number}", deadline=deadline)
+        while isinstance(found, Wait):
+            yield found.look_in_s
+            found = ledger.acquire(
+                keys, tokens=1, request_id=f"{number}", deadline=deadline, ticket=found.ticket
+            )
+        assert isinstance(found, Lease)
+        served.append((number, town.world.true_time, found.candidate.key))
+        ledger.mark_sent(found)
+        ledger.settle(found, tokens=1, answered_at=town.world.clock.now(), outcome="ok")
+
+    for number in range(70):
+        town.world.start(wait_for_a_turn(number))
+    town.world.run(midnight + 120.0)
+    # 40 of the day that ends, 30 of the next.
+    overtaken = [abs(number - place) for place, (number, _, _) in enumerate(served)]
+    assert len(served) == 70
+    assert max(overtaken) <= 1, "the two keys come free in the same moment"
+    assert [at < midnight for _, at, _ in served].count(True) == 40
+    after = [(key, at) for _, at, key in served if at >= midnight]
+    for key in {key for key, _ in after}:
+        times = [at for held, at in after if held == key]
+        gaps = [late - early for early, late in pairwise(times)]
+        assert min(gaps) >= 0.099, "a herd at midnight"
+        assert max(gaps) <= 0.5, "nobody sleeps longer than needed"
     town.close()
 
 
