@@ -92,6 +92,18 @@ def test_a_pool_without_keys_says_how_to_begin(browser: Browser, tmp_path: Path)
         page.close()
 
 
+def test_what_is_wrong_with_the_settings_is_shown_at_the_top(
+    browser: Browser, tmp_path: Path
+) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "config.toml").write_text("this is = = no toml")
+    with simulator() as sim, served(sim, tmp_path) as house:
+        page = browser.open(f"{house.url}/")
+        page.wait("document.querySelector('#problem').textContent.includes('config.toml')")
+        assert "No keys yet" not in page.text()
+        page.close()
+
+
 def test_a_key_comes_to_rest_and_wakes(house: Served, visit: Open) -> None:
     page = visit()
     page.wait(f"{badge('acme-1')} === 'ready'")
@@ -391,9 +403,14 @@ def test_it_is_readable_from_360_pixels_to_wide_in_both_themes(house: Served, vi
 # Time
 
 
-HOUR = 3600
 TRAFFIC = int(os.environ.get("PAGE_TRAFFIC", "700"))
-"""Requests, each seen by the open page on its own; an hour of one a second is PAGE_TRAFFIC=3600."""
+"""Requests, most of them seen by the open page on their own; an hour of one a second is PAGE_TRAFFIC=3600."""
+COUNTING = """
+window.seen = 0;
+new MutationObserver((changes) => {
+  for (const change of changes) window.seen += change.addedNodes.length;
+}).observe(document.querySelector('#recent'), {childList: true});
+"""
 
 
 def test_traffic_leaves_the_memory_of_the_page_and_the_servers_threads_flat(
@@ -401,6 +418,7 @@ def test_traffic_leaves_the_memory_of_the_page_and_the_servers_threads_flat(
 ) -> None:
     house.app.page = Desk(house.app, tick_s=0.002)
     page = visit()
+    page.value(COUNTING)
 
     def ask(count: int) -> None:
         for _ in range(count):
@@ -413,6 +431,7 @@ def test_traffic_leaves_the_memory_of_the_page_and_the_servers_threads_flat(
     threads = threading.active_count()
     ask(TRAFFIC)
     threading.Event().wait(0.2)
+    assert page.value("window.seen") > TRAFFIC / 2, "the page was told too little to count"
     bytes_after, nodes_after = page.memory()
     print(f"{bytes_before} -> {bytes_after} bytes, {nodes_before} -> {nodes_after} nodes")
     assert bytes_after < bytes_before * 1.15 + 100_000

@@ -32,7 +32,7 @@ function told(event) {
   if (changed("models") && parts.has("models")) drawModels(parts.get("models"));
   if (event.whole || changed("key") || changed("order")) {
     const keys = names.filter((name) => name.startsWith("key/")).map((name) => name.slice(4));
-    drawPool(rowsOf("key"), parts.get("order") ?? [], keys);
+    drawPool(rowsOf("key"), parts.get("order"), keys);
     tick(Date.now() / 1000 + ahead);
   }
   if (event.whole || changed("recent") || changed("server")) {

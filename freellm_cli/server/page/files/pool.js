@@ -10,16 +10,18 @@ const narrow = matchMedia("(max-width: 34rem)");
 const cards = new Map();
 const groups = new Map();
 
-/** `names`: the keys whose row has changed; `rows`: all rows by name; `order`: the names in order. */
-export function drawPool(rows, order, names) {
+/** `names`: the keys whose row has changed; `rows`: all rows by name; `known`: the names in order, undefined
+ * when the server cannot tell. */
+export function drawPool(rows, known, names) {
+  const order = known ?? [];
   for (const id of [...cards.keys()]) if (!rows.has(id)) cards.delete(id);
   for (const id of names) if (rows.has(id)) draw(rows.get(id));
   arrangeGroups(rows, order);
   const amounts = STATES.map((state) => [state, order.filter((id) => rows.get(id)?.state === state).length]);
   const parts = amounts.filter(([, n]) => n).map(([state, n]) => word(`pool.sum.${state}`, { n: number(n) }));
   say(byId("pool-sum"), order.length ? `${counted("pool.keys", order.length)}: ${parts.join(", ")}` : "");
-  show(byId("pool-empty"), !order.length);
-  byId("desk").toggleAttribute("data-empty", !order.length);
+  show(byId("pool-empty"), known?.length === 0);
+  byId("desk").toggleAttribute("data-empty", known?.length === 0);
 }
 
 function arrangeGroups(rows, order) {
