@@ -6,7 +6,7 @@ from typing import Any
 
 from freellm_cli.cli.chat_options import ChatOptions
 from freellm_cli.cli.chat_print import print_status, print_stream, print_whole
-from freellm_cli.cli.chat_question import Question, read_question
+from freellm_cli.cli.chat_question import Question, read_question, readable
 from freellm_cli.cli.face import Face
 from freellm_cli.core.chat import ChatRequest
 from freellm_cli.core.errors import UsageError
@@ -16,6 +16,7 @@ from freellm_cli.services.conversation import Conversation, Turn, start
 
 def chat(face: Face, options: ChatOptions) -> int:
     """Asks and prints, or holds a conversation on the terminal. Raises any FreellmError."""
+    options = readable(options)
     if options.param and not (options.template or options.save):
         raise UsageError("-p is for a template's variables", hint="name the template: -t NAME")
     if options.save:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freellm_cli.cli.chat_options import ChatOptions
 from freellm_cli.cli.face import Face
+from freellm_cli.cli.plain_letters import as_text
 from freellm_cli.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,6 +44,15 @@ def read_question(face: Face, options: ChatOptions) -> Question:
 
     found = load(face.runtime, options.attach, lambda: piped_bytes(face))
     return Question(summary(text, found), content_of(text, found), params, options)
+
+
+def readable(options: ChatOptions) -> ChatOptions:
+    """The words as text, also where the locale did not know their letters."""
+    return options._replace(
+        prompt=tuple(as_text(word) for word in options.prompt),
+        system=None if options.system is None else as_text(options.system),
+        param=tuple(as_text(pair) for pair in options.param),
+    )
 
 
 def load_template(face: Face, options: ChatOptions) -> Template:

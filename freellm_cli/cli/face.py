@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
+from freellm_cli.cli import plain_letters
 from freellm_cli.core import errors
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Face:
         for stream in (stdout, stderr):
             reconfigure: Callable[..., None] | None = getattr(stream, "reconfigure", None)
             if reconfigure is not None:
-                reconfigure(errors="replace")
+                reconfigure(errors=plain_letters.register())
 
     def with_globals(self, options: Mapping[str, Any]) -> Face:
         """Takes over `config_dir`, `state_dir`, `json`, `verbose`, `quiet`, `no_color` where given."""
@@ -100,7 +101,8 @@ class Face:
     def print_json(self, data: object) -> None:
         import json
 
-        self.out.write(json.dumps(data, ensure_ascii=False, indent=2) + "\n")
+        whole = (getattr(self.out, "encoding", None) or "utf-8").lower().startswith("utf")
+        self.out.write(json.dumps(data, ensure_ascii=not whole, indent=2) + "\n")
 
     def show_error(self, error: errors.FreellmError) -> int:
         """What was refused, why, and what mends it; returns the exit code."""

@@ -67,6 +67,17 @@ def guarded(work: Callable[[], int], face: Face) -> int:
     except BrokenPipeError:
         face.abandon_stdout()
         return errors.EXIT_CLOSED_PIPE
+    except UnicodeEncodeError as error:
+        if "surrogates" not in error.reason:
+            return face.show_crash(error)
+        return face.show_error(_unreadable())
     except Exception as error:  # noqa: BLE001 - the last line of defence: a message instead of a traceback
         return face.show_crash(error)
     return code
+
+
+def _unreadable() -> errors.UsageError:
+    return errors.UsageError(
+        "something on the command line is no text in this terminal's encoding",
+        hint="set LC_ALL=C.UTF-8 (or PYTHONUTF8=1) and try again",
+    )

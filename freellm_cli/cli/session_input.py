@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Protocol
 
 from freellm_cli.cli.face import Face
+from freellm_cli.cli.plain_letters import as_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,7 @@ class PlainReader:
         self._face = face
         reconfigure = getattr(face.stdin, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="replace")
+            reconfigure(errors="surrogateescape")
 
     def read(self) -> str:
         lines = [self._line(PROMPT)]
@@ -49,7 +50,7 @@ class PlainReader:
         if not line:
             self._face.out.write("\n")
             raise EOFError
-        return line.rstrip("\r\n")
+        return as_text(line.rstrip("\r\n"))
 
 
 class EditingReader:
@@ -79,7 +80,7 @@ class EditingReader:
 
     def read(self) -> str:
         # Bytes that are no text in the terminal's encoding arrive as lone surrogates.
-        return self._session.prompt().encode("utf-8", "replace").decode("utf-8")
+        return as_text(self._session.prompt()).encode("utf-8", "replace").decode("utf-8")
 
 
 def _keys() -> Any:
