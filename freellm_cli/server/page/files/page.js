@@ -3,7 +3,7 @@
 import { byId, say, show } from "./dom.js";
 import { drawOffers, startKeys } from "./keys.js";
 import { drawModels, startPlay } from "./play.js";
-import { drawPool, tick } from "./pool.js";
+import { drawPool, narrow, tick } from "./pool.js";
 import { drawRecent } from "./recent.js";
 import { follow, tokens } from "./server.js";
 import { startSetup } from "./setup.js";
@@ -11,6 +11,8 @@ import { label, learnWords, word } from "./words.js";
 
 const parts = new Map();
 let ahead = 0; // of the server's clock before this one, seconds
+
+const countDown = () => tick(Date.now() / 1000 + ahead);
 
 function rowsOf(kind) {
   const found = new Map();
@@ -33,7 +35,7 @@ function told(event) {
   if (event.whole || changed("key") || changed("order")) {
     const keys = names.filter((name) => name.startsWith("key/")).map((name) => name.slice(4));
     drawPool(rowsOf("key"), parts.get("order"), keys);
-    tick(Date.now() / 1000 + ahead);
+    countDown();
   }
   if (event.whole || changed("recent") || changed("server")) {
     drawRecent(rowsOf("recent"), parts.get("server")?.answering ?? 0);
@@ -94,5 +96,6 @@ startTheme();
 startSetup();
 startPlay();
 startKeys();
-setInterval(() => tick(Date.now() / 1000 + ahead), 1000);
+setInterval(countDown, 1000);
+narrow.addEventListener("change", countDown);
 stayConnected();

@@ -6,7 +6,7 @@ import { counted, knows, number, spell, word } from "./words.js";
 
 const STATES = ["good", "resting", "limited", "refused", "off"];
 const NEARLY = 0.8;
-const narrow = matchMedia("(max-width: 34rem)");
+export const narrow = matchMedia("(max-width: 34rem)");
 const cards = new Map();
 const groups = new Map();
 
