@@ -1,8 +1,8 @@
 """The process's streams, whatever they are: closed, a pipe, a console of another age.
 
 In a pipe or a file Windows would write the code page of its region (cp1252, cp437), which most answers do
-not fit into; there freellm reads and writes UTF-8, as on every other system. A console takes care of itself. Who
-wants something else says so in PYTHONIOENCODING
+not fit into; there freellm reads and writes UTF-8, as on every other system. A console takes care of itself.
+Who wants something else says so in PYTHONIOENCODING
 (https://docs.python.org/3/using/cmdline.html#envvar-PYTHONIOENCODING).
 """
 
