@@ -99,7 +99,8 @@ def test_processes_share_their_limits_through_the_locks_of_windows(windows: Wind
 
 
 def test_the_server_answers_and_leaves_when_it_is_told(windows: Windows) -> None:
-    with windows.start("serve", "--port", "0", "--json") as process:
+    process = windows.start("serve", "--port", "0", "--json")
+    try:
         assert process.stdout
         told = b""
         while b"}" not in told:
@@ -114,8 +115,10 @@ def test_the_server_answers_and_leaves_when_it_is_told(windows: Windows) -> None
         )
         with urllib.request.urlopen(request, timeout=20) as answer:
             assert json.load(answer)["choices"]
+    finally:
         process.terminate()
-        assert process.wait(20) == 0
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 0, errors.decode()
 
 
 def test_the_service_is_a_task_for_the_task_scheduler(windows: Windows) -> None:
