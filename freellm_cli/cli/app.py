@@ -15,7 +15,6 @@ from typer.core import TyperGroup, TyperOption
 from typer.main import get_command
 
 from freellm_cli.cli.face import Face
-from freellm_cli.cli.usage_slips import no_such_command, usage_error
 from freellm_cli.core.errors import EXIT_DONE, EXIT_INTERRUPTED
 
 
@@ -64,6 +63,8 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from freellm_cli.cli.usage_slips import no_such_command
+
             raise no_such_command("freellm", args[0], list(COMMANDS), args[1:])
         return super().resolve_command(ctx, args)
 
@@ -165,6 +166,8 @@ def run_typer(argv: list[str], face: Face) -> int:
     except typer.Exit as stop:
         return stop.exit_code
     except usage_fault as fault:
+        from freellm_cli.cli.usage_slips import usage_error
+
         raise usage_error(fault) from fault
     return code if isinstance(code, int) else EXIT_DONE
 

@@ -76,7 +76,7 @@ def test_tables_and_messages_stay_readable(home: Household) -> None:
 
 
 def test_a_word_that_is_no_text_is_refused_with_a_way_out(home: Household) -> None:
-    done = run(home, "config", "set", "default_model", "für-mich")
+    done = run(home, "history", "search", "für-mich")
     assert done.returncode == 2
     assert b"LC_ALL=C.UTF-8" in done.stderr
     assert b"Traceback" not in done.stderr
