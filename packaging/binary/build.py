@@ -39,12 +39,15 @@ def main(target: Path) -> None:
         "python": platform.python_version(),
     }
     (tree.root / "build.json").write_text(json.dumps(build), encoding="utf-8")
+    release.collect_licenses(site, tree.root, WORK / "licenses")
+    texts = [path.read_text("utf-8", "replace") for path in sorted((WORK / "licenses").iterdir())]
+    (tree.root / "licenses.txt").write_text("\n\n".join(texts), encoding="utf-8")
     program = WORK / NAME
     program.write_bytes(payload.join(compiled_launcher(), tree.root, first))
     program.chmod(0o755)
     prove(program, version)
     folder = target / f"freellm-{version}-{release.platform_name()}"
-    archive = release.make_release(ROOT, tree.root, program, folder)
+    archive = release.make_release(ROOT, WORK / "licenses", program, folder)
     for path in (folder / NAME, archive):
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         print(f"{path}\n  {path.stat().st_size / 1e6:.1f} MB, sha256 {digest}")

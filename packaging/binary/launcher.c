@@ -23,6 +23,7 @@ static int join(char out[PATH_SIZE], const char *folder, const char *separator, 
 static FILE *system_open(const char *path, const char *mode);
 static int system_own_path(char path[PATH_SIZE]);
 static int system_runtime_folders(char folders[CANDIDATES][PATH_SIZE]);
+static unsigned long long system_size(const char *path);
 static int system_make_folder(const char *path);
 static int system_make_program(const char *path);
 static int system_hold_tree(const char *runtime, const char *tree);
@@ -41,7 +42,8 @@ static const char *system_reason(void);
 struct payload {
     char own_path[PATH_SIZE];
     char id[17];
-    unsigned long long index_at, index_size, packed_at, packed_size;
+    unsigned long long packed_at, packed_size;
+    char *index; /* of the first files: a line each, of mode, offset, size, path */
 };
 
 static unsigned long long number_at(const unsigned char *bytes)
@@ -58,25 +60,43 @@ static int join(char out[PATH_SIZE], const char *folder, const char *separator, 
     return length < 0 || length >= PATH_SIZE;
 }
 
-static int read_trailer(struct payload *payload)
+static int read_index(struct payload *payload, FILE *file)
 {
     unsigned char trailer[64];
-    FILE *file = system_open(payload->own_path, "rb");
-    if (!file)
-        return 1;
-    int whole = fseek(file, -(long)sizeof trailer, SEEK_END) == 0
-                && fread(trailer, sizeof trailer, 1, file) == 1
-                && memcmp(trailer, "freellm\1", 8) == 0;
-    fclose(file);
-    if (!whole)
+    if (fseek(file, -(long)sizeof trailer, SEEK_END) || fread(trailer, sizeof trailer, 1, file) != 1
+        || memcmp(trailer, "freellm\1", 8))
         return 1;
     memcpy(payload->id, trailer + 8, 16);
-    payload->id[16] = 0;
-    payload->index_at = number_at(trailer + 24);
-    payload->index_size = number_at(trailer + 32);
     payload->packed_at = number_at(trailer + 40);
     payload->packed_size = number_at(trailer + 48);
-    return 0;
+    size_t size = (size_t)number_at(trailer + 32);
+    payload->index = calloc(1, size + 1);
+    return !payload->index || fseek(file, (long)number_at(trailer + 24), SEEK_SET)
+           || fread(payload->index, 1, size, file) != size;
+}
+
+static int read_payload(struct payload *payload)
+{
+    FILE *file = system_own_path(payload->own_path) ? NULL : system_open(payload->own_path, "rb");
+    if (!file)
+        return 1;
+    int failed = read_index(payload, file);
+    fclose(file);
+    return failed;
+}
+
+/* One line of the index. */
+struct entry {
+    unsigned int mode;
+    unsigned long long at, size;
+    char path[PATH_SIZE];
+};
+
+static int read_entry(struct entry *entry, const char *folder, const char *line)
+{
+    char name[512];
+    return sscanf(line, "%o %llu %llu %511[^\n]", &entry->mode, &entry->at, &entry->size, name) != 4
+           || join(entry->path, folder, "/", name);
 }
 
 static int copy_bytes(FILE *from, FILE *to, unsigned long long size)
@@ -105,34 +125,38 @@ static int make_parents(char *path, size_t from)
 
 static int store_file(FILE *source, const char *folder, const char *line)
 {
-    char name[512], path[PATH_SIZE];
-    unsigned int mode;
-    unsigned long long at, size;
-    if (sscanf(line, "%o %llu %llu %511[^\n]", &mode, &at, &size, name) != 4
-        || join(path, folder, "/", name) || make_parents(path, strlen(folder) + 1)
-        || fseek(source, (long)at, SEEK_SET))
+    struct entry entry;
+    if (read_entry(&entry, folder, line) || make_parents(entry.path, strlen(folder) + 1)
+        || fseek(source, (long)entry.at, SEEK_SET))
         return 1;
-    FILE *file = system_open(path, "wb");
+    FILE *file = system_open(entry.path, "wb");
     if (!file)
         return 1;
-    int failed = copy_bytes(source, file, size);
+    int failed = copy_bytes(source, file, entry.size);
     failed |= fclose(file) != 0;
-    return failed || ((mode & 0111) && system_make_program(path));
+    return failed || ((entry.mode & 0111) && system_make_program(entry.path));
 }
 
 /* The files that Python needs to unpack the others. */
 static int store_first_files(const struct payload *payload, const char *folder)
 {
     FILE *source = system_open(payload->own_path, "rb");
-    char *index = calloc(1, (size_t)payload->index_size + 1);
-    int failed = !source || !index || fseek(source, (long)payload->index_at, SEEK_SET)
-                 || fread(index, 1, (size_t)payload->index_size, source) != payload->index_size;
-    for (char *line = index; !failed && *line; line = strchr(line, '\n') + 1)
+    int failed = !source;
+    for (const char *line = payload->index; !failed && *line; line = strchr(line, '\n') + 1)
         failed = store_file(source, folder, line);
-    free(index);
     if (source)
         fclose(source);
     return failed;
+}
+
+/* Without one of them Python cannot even say what is missing; `boot.py` looks after the others. */
+static int first_files_are_whole(const struct payload *payload, const char *tree)
+{
+    struct entry entry;
+    for (const char *line = payload->index; *line; line = strchr(line, '\n') + 1)
+        if (read_entry(&entry, tree, line) || system_size(entry.path) != entry.size)
+            return 0;
+    return 1;
 }
 
 static int unpack(const struct payload *payload, const char *runtime, const char *tree)
@@ -155,7 +179,8 @@ static void become_tree(const struct payload *payload, const char *runtime, cons
 {
     char python[PATH_SIZE], script[PATH_SIZE], origin[PATH_SIZE];
     if (join(python, tree, "/", PYTHON) || join(script, tree, "/", "boot.pyc")
-        || join(origin, "freellm", "=", payload->own_path) || system_hold_tree(runtime, tree))
+        || join(origin, "freellm", "=", payload->own_path) || system_hold_tree(runtime, tree)
+        || !first_files_are_whole(payload, tree))
         return;
     char *words[] = {python, "-I", "-S", "-B", "-X", origin, script, NULL};
     system_become(words, argc, argv);
@@ -185,7 +210,7 @@ int main(int argc, char **argv)
 {
     static struct payload payload;
     static char folders[CANDIDATES][PATH_SIZE];
-    if (system_own_path(payload.own_path) || read_trailer(&payload)) {
+    if (read_payload(&payload)) {
         fprintf(stderr, "freellm: this file is not whole, or cannot be read; download it again\n");
         return EXIT_CONFIGURATION;
     }

@@ -98,6 +98,12 @@ static int system_make_program(const char *path)
     return chmod(path, 0700);
 }
 
+static unsigned long long system_size(const char *path)
+{
+    struct stat found;
+    return stat(path, &found) ? 0 : (unsigned long long)found.st_size;
+}
+
 /* Programs are started from there: nobody else may have put them into it. */
 static int is_ours(const char *path)
 {

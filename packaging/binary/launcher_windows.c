@@ -81,6 +81,15 @@ static int system_make_folder(const char *path)
     return found == INVALID_FILE_ATTRIBUTES || !(found & FILE_ATTRIBUTE_DIRECTORY);
 }
 
+static unsigned long long system_size(const char *path)
+{
+    wchar_t wide[PATH_SIZE];
+    WIN32_FILE_ATTRIBUTE_DATA found;
+    if (widen(path, wide) || !GetFileAttributesExW(wide, GetFileExInfoStandard, &found))
+        return 0;
+    return (unsigned long long)found.nFileSizeHigh << 32 | found.nFileSizeLow;
+}
+
 static int system_make_program(const char *path)
 {
     (void)path;

@@ -23,7 +23,7 @@ def platform_name() -> str:
     return f"{SYSTEMS.get(sys.platform, sys.platform)}-{MACHINES.get(machine, machine)}"
 
 
-def make_release(root: Path, tree: Path, program: Path, folder: Path) -> Path:
+def make_release(root: Path, licenses: Path, program: Path, folder: Path) -> Path:
     """Fills `folder` and packs it beside itself; returns the archive."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -32,7 +32,7 @@ def make_release(root: Path, tree: Path, program: Path, folder: Path) -> Path:
         shutil.copytree(root / name, folder / name)
     for name in ("LICENSE", "README.md"):
         shutil.copy(root / name, folder)
-    _bring_licenses(tree, folder / "licenses")
+    shutil.copytree(licenses, folder / "licenses")
     when = commit_time(root)
     return _zip(folder) if os.name == "nt" else _tar(folder, when)
 
@@ -45,10 +45,11 @@ def commit_time(root: Path) -> int:
     return int(done.stdout) if done.returncode == 0 else 315_532_800
 
 
-def _bring_licenses(tree: Path, folder: Path) -> None:
+def collect_licenses(site: Path, tree: Path, folder: Path) -> None:
     """The texts that Python, the packages and the machine's libraries ask to be passed on."""
-    folder.mkdir()
-    for text in sorted(tree.rglob("*")):
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for text in sorted(site.rglob("*")):
         above = [part for part in text.parts if part.endswith(".dist-info")]
         if above and text.is_file() and _is_license(text):
             shutil.copy(text, folder / f"{above[0].split('-')[0]}-{text.name}")

@@ -1,13 +1,14 @@
 """The folder that the one file unpacks: a Python, its standard library, freellm and what that needs.
 
 Nothing is analysed and nothing guessed: the standard library and the installed wheels are taken whole, but
-for what `LEFT_OUT` names, and compiled. Linux: shared libraries of the machine come along, except for the
-C library. macOS and Windows: the Python that builds must be one that can be moved, as `uv python install`
-brings it; its libraries lie beside it already.
+for what `LEFT_OUT` names, and compiled; their modules lie in one file (`boot.py` says why). Linux: shared
+libraries of the machine come along, except for the C library. macOS and Windows: the Python that builds
+must be one that can be moved, as `uv python install` brings it; its libraries lie beside it already.
 """
 
 from __future__ import annotations
 
+import marshal
 import os
 import py_compile
 import re
@@ -15,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from pathlib import Path
 
 WINDOWS = os.name == "nt"
@@ -22,7 +24,6 @@ LINUX = sys.platform == "linux"
 LIBRARY = "Lib" if WINDOWS else f"lib/python{sysconfig.get_python_version()}"
 EXTENSIONS = "DLLs" if WINDOWS else f"{LIBRARY}/lib-dynload"
 PROGRAM = "freellm.exe" if WINDOWS else "bin/freellm"
-EXTENSION_SUFFIXES = (".so", ".pyd")
 
 # Tests, window systems, installers, terminals' C bindings: 60 MB that no command reaches.
 LEFT_OUT = {
@@ -32,15 +33,28 @@ LEFT_OUT = {
 LEFT_OUT_EXTENSIONS = re.compile(
     r"(_tkinter|_curses.*|_dbm|_gdbm|_test.*|_ctypes_test|_xx.*|xx.*|nis|ossaudiodev|readline|_crypt|spwd)\."
 )
-LEFT_OUT_METADATA = {
-    "RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json", "top_level.txt",
-}  # fmt: skip
-LEFT_OUT_SUFFIXES = (".pyc", ".pyi", ".c", ".h", ".a", ".exe", ".pdb", ".lib")
+LEFT_OUT_SUFFIXES = (
+    ".pyc",
+    ".pyi",
+    ".c",
+    ".h",
+    ".a",
+    ".exe",
+    ".pdb",
+    ".lib",
+    "py.typed",
+    "zip-safe",
+)
+METADATA = {"METADATA", "entry_points.txt"}  # what `importlib.metadata` is asked for
 
 # Part of the C library, which must be the machine's own.
 SYSTEM_LIBRARIES = re.compile(
     r"(ld-linux|ld-musl|libc|libm|libdl|libpthread|librt|libutil|libresolv)[.-]"
 )
+
+# Python asks for the locale's encoding before `boot.py` can be asked for modules.
+NOT_PACKED = ("encodings",)
+ZIPPED = ("tzdata",)
 
 # What Python needs to start in UTF-8 and run `unpack.py`.
 FIRST_ENCODINGS = ("__init__", "aliases", "ascii", "latin_1", "utf_8")
@@ -65,17 +79,20 @@ class Tree:
         self.root.mkdir(parents=True)
         program = self._store(Path(os.path.realpath(sys._base_executable)), PROGRAM)  # type: ignore[attr-defined]
         program.chmod(0o700)
-        self._compile(self._stdlib, LIBRARY)
+        modules = Modules()
+        self._take(self._stdlib, LIBRARY, modules)
         self._copy_extensions()
-        self._compile(self._site, "site")
+        self._take(self._site, "site", modules)
+        for name in ZIPPED:
+            _zip(self._site, name, self.root / "site" / f"{name}.zip")
+        (self.root / "modules.bin").write_bytes(modules.joined())
+        # The landmark by which Python finds its library.
+        _compile(self._stdlib / "os.py", self.root / LIBRARY / "os.pyc", f"{LIBRARY}/os.py")
         libraries = self._bring_libraries()
         here = Path(__file__).parent
-        py_compile.compile(
-            str(here / "boot.py"), str(self.root / "boot.pyc"), "boot.py", doraise=True, **UNCHECKED
-        )
+        _compile(here / "boot.py", self.root / "boot.pyc", "boot.py")
         shutil.copy(here / "unpack.py", self.root)
         (self.root / "held").touch()
-        (self.root / "modules.txt").write_text("\n".join(self._modules()) + "\n", encoding="utf-8")
         return self._first_files(libraries)
 
     def _store(self, source: Path, name: str) -> Path:
@@ -85,24 +102,20 @@ class Tree:
         target.chmod(0o600)
         return target
 
-    def _compile(self, source: Path, below: str) -> None:
+    def _take(self, source: Path, below: str, modules: Modules) -> None:
         for folder, folders, names in os.walk(source):
             inside = Path(folder).relative_to(source)
             folders[:] = sorted(name for name in folders if not _is_left_out(name, inside))
             for name in sorted(names):
-                if not _is_left_out(name, inside):
-                    self._store_compiled(
-                        Path(folder, name), f"{below}/{(inside / name).as_posix()}"
-                    )
-
-    def _store_compiled(self, source: Path, name: str) -> None:
-        if source.suffix != ".py":
-            self._store(source, name)
-            return
-        target = self.root / f"{name}c"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        py_compile.compile(str(source), str(target), name, doraise=True, **UNCHECKED)
-        target.chmod(0o600)
+                if _is_left_out(name, inside):
+                    continue
+                path, stored = Path(folder, name), f"{below}/{(inside / name).as_posix()}"
+                if path.suffix != ".py":
+                    self._store(path, stored)
+                elif inside.parts[:1] in {(name,) for name in NOT_PACKED}:
+                    _compile(path, self.root / f"{stored}c", stored)
+                else:
+                    modules.add(path, below, inside / name)
 
     def _copy_extensions(self) -> None:
         if WINDOWS:
@@ -134,21 +147,10 @@ class Tree:
             for path, found in needed.items()
         }
 
-    def _modules(self) -> list[str]:
-        """The names under which the tree's modules are imported."""
-        names = set()
-        for below in (LIBRARY, EXTENSIONS, "site"):
-            for path in (self.root / below).rglob("*"):
-                name = path.relative_to(self.root / below)
-                if path.suffix == ".pyc" or path.suffix in EXTENSION_SUFFIXES:
-                    parts = [*name.parent.parts, path.name.split(".")[0]]
-                    names.add(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
-        return sorted(names)
-
     def _first_files(self, libraries: dict[str, set[str]]) -> set[str]:
         first = {PROGRAM, "unpack.py"}
         first |= {f"{LIBRARY}/encodings/{name}.pyc" for name in FIRST_ENCODINGS}
-        first |= {f"{LIBRARY}/os.pyc"}  # the landmark by which Python finds its library
+        first |= {f"{LIBRARY}/os.pyc"}
         if WINDOWS:
             first |= {path.name for path in self.root.glob("*.dll")}
         first |= {
@@ -165,11 +167,52 @@ class Tree:
 UNCHECKED = {"invalidation_mode": py_compile.PycInvalidationMode.UNCHECKED_HASH}
 
 
+class Modules:
+    """The file `modules.bin`, in the making: see `boot.Finder`."""
+
+    def __init__(self) -> None:
+        self._index: dict[str, tuple[int, int, str]] = {}
+        self._code = bytearray()
+
+    def add(self, source: Path, below: str, inside: Path) -> None:
+        """The module `source`, which lies `inside` the folder that is called `below` in the tree."""
+        parts = inside.with_suffix("").parts
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        stored = f"{below}/{inside.as_posix()}"
+        code = compile(source.read_bytes(), stored, "exec", dont_inherit=True, optimize=0)
+        packed = marshal.dumps(code)
+        self._index[name] = (len(self._code), len(packed), f"{stored}c")
+        self._code += packed
+        for above in inside.parents:
+            package = ".".join(above.parts)
+            if package:
+                self._index.setdefault(package, (0, 0, f"{below}/{above.as_posix()}"))
+
+    def joined(self) -> bytes:
+        index = marshal.dumps(self._index)
+        return len(index).to_bytes(8, "little") + index + self._code
+
+
+def _compile(source: Path, target: Path, name: str) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    py_compile.compile(str(source), str(target), name, doraise=True, **UNCHECKED)
+    target.chmod(0o600)
+
+
+def _zip(site: Path, package: str, target: Path) -> None:
+    """A package of many small files of data, as a zip that Python reads itself."""
+    with zipfile.ZipFile(target, "w") as packed:
+        for path in sorted((site / package).rglob("*")):
+            if path.is_file():
+                entry = zipfile.ZipInfo(path.relative_to(site).as_posix())
+                packed.writestr(entry, path.read_bytes())
+
+
 def _is_left_out(name: str, inside: Path) -> bool:
-    if inside.parts and inside.parts[-1].endswith(".dist-info"):
-        return name in LEFT_OUT_METADATA
+    if ".dist-info" in "".join(inside.parts[:1]):
+        return name not in METADATA
     at_top = not inside.parts
-    if at_top and (name.startswith("config-") or name in {"bin", "share"}):
+    if at_top and (name.startswith("config-") or name in {"bin", "share", *ZIPPED}):
         return True
     return name in LEFT_OUT or name.endswith(LEFT_OUT_SUFFIXES)
 

@@ -9,6 +9,7 @@ FILE holds SIZE packed bytes at OFFSET. Of Python there is as yet what is frozen
 
 import os
 import sys
+import time
 import zlib
 
 try:
@@ -22,10 +23,8 @@ BLOCK = 1 << 20
 def main(source: str, offset: int, size: int, folder: str, name: str) -> None:
     with open(source, "rb") as file:
         file.seek(offset)
-        store(Unpacked(file, size), folder)
-    if hasattr(os, "sync"):
-        # Else a power cut in the next half minute could leave the name and lose the content.
-        os.sync()
+        index = store(Unpacked(file, size), folder)
+    note(index, folder)
     if os.path.lexists(name):  # damaged, or the launcher would have started it
         remove(aside(name))
     os.rename(folder, name)
@@ -62,8 +61,19 @@ class Unpacked:
         self._ready += self._zlib.decompress(packed)
 
 
-def store(unpacked: Unpacked, folder: str) -> None:
-    """An index of `mode size path` that ends with an empty line, then the files in its order."""
+def note(index: list[list[str]], folder: str) -> None:
+    """For `boot.py`: what must be there, and since when. Nothing waits for the disk here, which can take
+    seconds; should the power fail in the next half minute, the first start after it looks whether all came
+    that far."""
+    with open(os.path.join(folder, "files.txt"), "w", encoding="utf-8") as file:
+        file.writelines(f"{size} {path}\n" for _, size, path in index)
+        file.write("end\n")
+    with open(os.path.join(folder, "fresh"), "w", encoding="utf-8") as file:
+        file.write(f"{time.time()}\n")
+
+
+def store(unpacked: Unpacked, folder: str) -> list[list[str]]:
+    """An index of `mode size path` that ends with an empty line, then the files in its order. Returns it."""
     index = []
     while line := unpacked.line():
         index.append(line.split(" ", 2))
@@ -75,6 +85,7 @@ def store(unpacked: Unpacked, folder: str) -> None:
             file.write(unpacked.take(int(size)))
         if mode != "600":
             os.chmod(path, int(mode, 8))
+    return index
 
 
 def remove_others(runtime: str, ours: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -95,8 +94,9 @@ def test_a_first_start_that_is_killed_leaves_only_what_the_next_one_clears(
     (name,) = names_in(runtime_of(home))
     chance = random.Random(7)
     unfinished = 0
-    for _ in range(25):
-        shutil.rmtree(runtime_of(home))
+    for number in range(25):
+        home = home.parent / f"home{number}"
+        home.mkdir()
         process = subprocess.Popen(
             [file], env=environment(home), stdout=subprocess.DEVNULL, start_new_session=True
         )
@@ -149,6 +149,15 @@ def test_a_tree_that_lost_a_file_is_unpacked_again(file: Path, home: Path, lost:
     assert start(file, home).stdout == "one\n"
     assert names_in(runtime_of(home)) == {tree}
     assert (runtime_of(home) / tree / lost).exists()
+
+
+def test_a_tree_whose_first_files_were_cut_short_is_unpacked_again(file: Path, home: Path) -> None:
+    """As a power cut can leave them."""
+    start(file, home)
+    (tree,) = names_in(runtime_of(home))
+    (runtime_of(home) / tree / "bin" / "freellm").write_bytes(b"")
+    done = start(file, home)
+    assert (done.stdout, done.stderr) == ("one\n", "")
 
 
 @pytest.mark.parametrize("open_to", [0o770, 0o777])
