@@ -23,7 +23,7 @@ from freellm_cli.services.outcome import (
     settle_answer,
 )
 from freellm_cli.services.pool import Excluded, Plan, Pool, PoolTarget
-from freellm_cli.storage.ledger import Lease
+from freellm_cli.storage.ledger import Lease, Reason
 from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ class _Call:
         self._attempts: list[Attempt] = []
         self._verdicts: list[tuple[PoolTarget, Verdict]] = []
         self._excluded = list(self._plan.excluded)
+        self._in_the_way: dict[tuple[str, str], Reason] = {}
         self._begun = self._clock.monotonic()
         total = runtime.settings.timeouts.total if options.timeout_s is None else options.timeout_s
         self._ends = self._begun + total
@@ -151,11 +152,16 @@ class _Call:
             wait_policy=self._runtime.settings.wait,
             reserve=self._options.reserve,
             abandoned=self._is_abandoned,
+            on_wait=lambda found: self._note(found.reasons),
         )
+        self._note(outcome.passed_over if isinstance(outcome, Lease) else outcome.reasons)
         if isinstance(outcome, Lease):
             return outcome
         self._check_caller()
         raise final_error(self._plan, self._verdicts, self._excluded, refused=outcome)
+
+    def _note(self, reasons: tuple[Reason, ...]) -> None:
+        self._in_the_way |= {(item.target, item.why): item for item in reasons}
 
     def _ask(self, lease: Lease, target: PoolTarget) -> Answer | None:
         key = lease.candidate.key
@@ -386,6 +392,7 @@ class _Call:
                 {"why": step.why, "models": [model.id for model in step.models]}
                 for step in self._plan.route.steps
             ],
+            "candidates": [item._asdict() for item in self._in_the_way.values()],
             "excluded": [item._asdict() for item in self._excluded],
             "attempts": [item._asdict() for item in self._attempts],
             "answerer": answerer._asdict() if answerer else None,

@@ -58,6 +58,17 @@ def _story(trace: dict[str, Any], now: float) -> list[Block]:
     )
     if rows:
         blocks.append(Table(("tried", "outcome", "took", "message"), rows))
+    begun = float(trace.get("at", now))
+    busy = tuple(
+        (
+            Cell(item["target"], "strong"),
+            Cell(item["text"][:120], "warn"),
+            spell_until(item["until"], begun),
+        )
+        for item in trace.get("candidates") or []
+    )
+    if busy:
+        blocks.append(Table(("not free then", "why", "for another"), busy))
     left_out = tuple((item["target"], item["reason"]) for item in trace.get("excluded") or [])
     if left_out:
         blocks.append(Table(("left out", "why"), left_out))

@@ -92,11 +92,13 @@ def _patch(rows: list[dict[str, Any]]) -> list[str]:
         lines += ["", f"# {provider}.toml"] if lines else [f"# {provider}.toml"]
         lines += ["[[models]]", f"id = {_quoted(model)}"] if model else ["[provider]"]
         lines.append("limits = [")
+        # Several keys have been told the same: it is one line of the catalog.
+        said: dict[str, str] = {}
         for row in members:
             text = f"{row['scope']} {row['subject']}: {row['learned']} {row['unit']} per {row['window']}"
             was = "not listed" if row["published"] is None else f"was {row['published']}"
-            lines.append(f"  {_quoted(text)},  # {was}; {row['evidence']}, {row['on']}")
-        lines.append("]")
+            said[text] = f"  {_quoted(text)},  # {was}; {row['evidence']}, {row['on']}"
+        lines += [*said.values(), "]"]
     return lines
 
 

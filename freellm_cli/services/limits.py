@@ -197,11 +197,18 @@ def why_limited(runtime: Runtime, name: str) -> Result:
 
 
 def _named(runtime: Runtime, name: str) -> list[PoolTarget]:
-    """The targets that a person means by a target, a credential, its label or a model."""
+    """The targets that a person means by a target, a credential, its label, a model or a provider."""
     return [
         item
         for item in limited_targets(runtime, "")
-        if name in (item.candidate.key, item.credential.id, item.model.id, item.credential.label)
+        if name
+        in (
+            item.candidate.key,
+            item.credential.id,
+            item.model.id,
+            item.provider.id,
+            item.credential.label,
+        )
     ]
 
 

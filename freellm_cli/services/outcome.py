@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
     from freellm_cli.storage.ledger_reports import Trace
 
+_TOLD = 40
 _CREDENTIAL = ("auth_invalid", "auth_forbidden", "key_suspended", "payment_required")
 
 
@@ -222,8 +223,16 @@ def _upstream_error(
 
 
 def _story(verdicts: list[tuple[PoolTarget, Verdict]]) -> str:
+    """What the last ones said, each sentence once."""
     seen: dict[str, str] = {}
     for target, verdict in verdicts:
         words = (verdict.message or verdict.kind).strip().replace("\n", " ")
         seen[target.candidate.key] = words[:200]
-    return "; ".join(f"{key}: {words}" for key, words in list(seen.items())[-3:])
+    said: dict[str, list[str]] = {}
+    for key, words in list(seen.items())[-_TOLD:]:
+        said.setdefault(words, []).append(key)
+    return "; ".join(f"{_names(keys)}: {words}" for words, keys in list(said.items())[-3:])
+
+
+def _names(keys: list[str]) -> str:
+    return ", ".join(keys[:3]) + (f" and {len(keys) - 3} more" if len(keys) > 3 else "")

@@ -168,7 +168,7 @@ class Look:
             ledger_rests.begin_trial(connection, trials, identity)
         if request.ticket is not None:
             connection.execute("DELETE FROM ticket WHERE id = ?", (request.ticket,))
-        return Lease(
+        lease = Lease(
             identity,
             candidate,
             request_id=request.request_id,
@@ -180,6 +180,10 @@ class Look:
             is_trial=bool(trials),
             conversation=request.conversation,
         )
+        if at not in self._lineup.steps[0]:
+            keys = {self._lineup.candidates[place].key for place in self._lineup.steps[0]}
+            lease.passed_over = tuple(each for each in self._reasons() if each.target in keys)
+        return lease
 
     def _mends(self, candidate: Candidate) -> tuple[tuple[str, ...], list[str]]:
         """The rests that a success would end, and those of them that are tried now."""

@@ -14,7 +14,8 @@ class Lease:
 
     End it exactly once: `Ledger.settle` if it was (or may have been) sent, `Ledger.release` if not.
     `tokens`: what is reserved. `opened`, `expires`: steady times. `is_trial`: this request tries a target
-    that was resting; others wait for its outcome.
+    that was resting; others wait for its outcome. `passed_over`: what was in the way of the route's first
+    targets when this is a later one.
     """
 
     __slots__ = (
@@ -26,6 +27,7 @@ class Lease:
         "is_trial",
         "mends",
         "opened",
+        "passed_over",
         "place",
         "request_id",
         "sent",
@@ -56,6 +58,7 @@ class Lease:
         self.mends = mends
         self.is_trial = is_trial
         self.conversation = conversation
+        self.passed_over: tuple[Reason, ...] = ()
         self.sent = False
         self.answered: float | None = None
 

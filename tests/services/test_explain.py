@@ -1,0 +1,100 @@
+"""What a person is told afterwards: which targets were not free, why, and for how much longer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from freellm_cli.core.errors import AllLimited
+from freellm_cli.services.explain import why
+from freellm_cli.services.limit_lessons import drift
+from freellm_cli.services.limits import reset_limits, why_limited
+from freellm_cli.simulator.server import Simulator
+from tests.support.household import FLASH, Household
+
+GROQ = "groq/openai/gpt-oss-120b"
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    with Simulator("generous", tokens_per_s=0, first_token_s=0) as running:
+        yield running
+
+
+@pytest.fixture
+def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
+    household = Household(tmp_path, sim)
+    yield household
+    household.forget()
+
+
+def spend_gemini(home: Household) -> None:
+    home.keys("gemini", "g1", "g2").keys("groq", "k1").limits("gemini", requests_per_minute=1)
+    home.config(f'[aliases]\nsmart = ["{FLASH}", "{GROQ}"]')
+    for _ in range(2):
+        home.ask(model=FLASH).completion()
+
+
+def busy(home: Household) -> list[tuple[str, str]]:
+    told = why(home.runtime).data["request"]["candidates"]
+    return [(item["target"].split("/")[0], item["text"]) for item in told]
+
+
+SPENT = [(f"gemini-{number}", "1 request per minute (1 used, set)") for number in (1, 2)]
+
+
+def test_why_names_the_limit_of_each_target_that_a_refused_request_found_spent(
+    home: Household,
+) -> None:
+    spend_gemini(home)
+    with pytest.raises(AllLimited):
+        home.ask(model=FLASH, timeout_s=0.2)
+    assert busy(home) == SPENT
+    told = home.run("why").out
+    assert "1 request per minute (1 used, set)" in told
+    assert "60 s" in told or "59 s" in told
+
+
+def test_why_tells_what_was_in_the_way_of_the_first_choice(home: Household) -> None:
+    spend_gemini(home)
+    answer = home.ask(model="smart")
+    answer.completion()
+    assert answer.answerer.model_id == GROQ
+    assert busy(home) == SPENT
+
+
+def test_why_says_nothing_of_targets_that_were_free(home: Household) -> None:
+    home.keys("gemini", "g1", "g2")
+    home.ask(model=FLASH).completion()
+    assert busy(home) == []
+
+
+def test_a_provider_is_woken_by_its_name(home: Household, sim: Simulator) -> None:
+    home.keys("groq", "k1", "k2")
+    sim.fail("rate_minute", provider="groq", times=2)
+    with pytest.raises(AllLimited):
+        home.ask(model=GROQ, timeout_s=0.5)
+    assert len(why_limited(home.runtime, "groq").data["blocked"]) >= 2
+    assert len(reset_limits(home.runtime, "groq").data["woken"]) == 2
+    assert home.ask(model=GROQ, timeout_s=0.5).completion().text
+
+
+def test_one_answer_of_several_keys_is_told_once(home: Household, sim: Simulator) -> None:
+    home.keys("groq", "k1", "k2")
+    refusal = {
+        "error": {
+            "message": "Rate limit reached on requests per minute (RPM): Limit 10, Used 10, "
+            "Requested 1. Please try again in 20s.",
+            "code": "rate_limit_exceeded",
+        }
+    }
+    sim.fail("status", status=429, body=refusal, times=2)
+    with pytest.raises(AllLimited) as caught:
+        home.ask(model=GROQ, timeout_s=0.5)
+    assert caught.value.message.count("Limit 10") == 1
+    assert "groq-1/" in caught.value.message
+    assert "groq-2/" in caught.value.message
+    patch = [block.text for block in drift(home.runtime).blocks]  # type: ignore[union-attr]
+    assert sum("10 requests" in line for line in patch) == 1
