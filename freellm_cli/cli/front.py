@@ -62,6 +62,7 @@ def guarded(work: Callable[[], int], face: Face) -> int:
     except errors.FreellmError as error:
         return face.show_error(error)
     except KeyboardInterrupt:
+        face.err.write("\n" if face.is_terminal(face.err) else "")  # below the ^C
         face.note("interrupted")
         return errors.EXIT_INTERRUPTED
     except BrokenPipeError:

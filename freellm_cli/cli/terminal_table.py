@@ -23,6 +23,7 @@ RICH_STYLES = {
 _GAP = 2
 _MOST_LINES = 4
 _INDENT = 2
+_A_MARK = 3
 
 Row = Sequence[str | Cell]
 
@@ -72,7 +73,7 @@ def _widths(table: Table, room: int) -> list[int]:
     heads = [width_of(name) for name in table.columns]
     wanted = [max(head, *map(width_of, texts)) for head, texts in zip(heads, columns, strict=True)]
     least = [
-        max(head, *(width_of(word) for text in texts for word in text.split() or [""]))
+        max(head, *(width_of(piece) for text in texts for piece in _pieces(text)))
         for head, texts in zip(heads, columns, strict=True)
     ]
     if wanted[0] <= room * 3 / 4:
@@ -90,6 +91,11 @@ def _widths(table: Table, room: int) -> list[int]:
         spare -= 1
     tallest = max(want / width if width else 0 for want, width in zip(wanted, widths, strict=True))
     return widths if tallest <= _MOST_LINES else []
+
+
+def _pieces(text: str) -> list[str]:
+    """What stays on one line: words, and a command, which is there to be copied."""
+    return [text] if text.startswith("freellm ") else text.split() or [""]
 
 
 def _print_columns(console: Console, table: Table, widths: Sequence[int]) -> None:
@@ -112,31 +118,37 @@ def _print_columns(console: Console, table: Table, widths: Sequence[int]) -> Non
 
 
 def _print_cards(console: Console, table: Table) -> None:
-    """Each row's first cell on a line of its own, the others named below it. A row without a first cell
-    goes on with the card above."""
+    """Each row's first cell on a line of its own (with the second if it is but a mark or a number), the
+    others named below it. A row without a first cell goes on with the card above."""
     from rich.padding import Padding
 
     if table.title:
         console.print(rich_text(Cell(table.title, "strong")))
+    heads = 2 if max(width_of(text_of(row[0])) for row in table.rows) <= _A_MARK else 1
     for row in table.rows:
         if text_of(row[0]):
-            head = (
-                row[0]
-                if isinstance(row[0], Cell) and row[0].style
-                else Cell(text_of(row[0]), "strong")
-            )
-            console.print(rich_text(head))
-        body = _card(table.columns, row)
+            console.print(_head(row[:heads]))
+        body = _card(table.columns[heads:], row[heads:])
         if body:
             console.print(Padding(body, (0, 0, 0, _INDENT), expand=False))
+
+
+def _head(cells: Row) -> Text:
+    from rich.text import Text
+
+    styled = [
+        cell if isinstance(cell, Cell) and cell.style else Cell(text_of(cell), "strong")
+        for cell in cells
+    ]
+    return Text("  ").join(rich_text(cell) for cell in styled)
 
 
 def _card(columns: Sequence[str], row: Row) -> Text:
     from rich.text import Text
 
     parts = [
-        Text.assemble((f"{name} ", "dim"), rich_text(cell))
-        for name, cell in zip(columns[1:], row[1:], strict=True)
+        Text.assemble((f"{name} ", "dim") if name else "", rich_text(cell))
+        for name, cell in zip(columns, row, strict=True)
         if text_of(cell)
     ]
     return Text(" · ", style="dim").join(parts)

@@ -67,6 +67,21 @@ def test_a_row_without_a_first_cell_goes_on_with_the_card_above() -> None:
     ]  # fmt: skip
 
 
+def test_a_number_stands_beside_what_it_counts() -> None:
+    steps = Table(("step", "target", "load"), (("1", MODEL, "0%"), ("2", "a/b", "5%")))
+    assert drawn(steps, 52) == [f"1  {MODEL}", "  load 0%", "2  a/b", "  load 5%"]
+
+
+@pytest.mark.parametrize("columns", [50, 60, 80])
+def test_a_command_stays_in_one_piece_to_be_copied(columns: int) -> None:
+    fix = "freellm keys check nvidia_nim-1"
+    found = Table(
+        ("", "what", "finding", "mend it with"),
+        (("!", "keys", "this key was refused by its provider", fix), ("✓", "ports", "free", "")),
+    )
+    assert any(fix in line for line in drawn(found, columns))
+
+
 def test_wide_letters_count_twice() -> None:
     table = Table(("題名", "模型"), (("こんにちは世界", "a/b"),))
     assert drawn(table, 30)[-1].startswith("こんにちは世界  a/b")
