@@ -188,7 +188,7 @@ def windows_of(home: Household, clock: SteppingClock, amount: int) -> int:
 def is_answered(home: Household, clock: SteppingClock) -> bool:
     clock.advance(0.1)
     try:
-        home.ask(model=SILENT_MODEL, timeout_s=5).completion()
+        home.ask(model=SILENT_MODEL, timeout_s=1).completion()
     except AllLimited:
         return False
     return True
