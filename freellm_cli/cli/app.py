@@ -159,6 +159,8 @@ def run_typer(argv: list[str], face: Face) -> int:
     try:
         # Not `main`, which makes an exit of its own out of a closed pipe and of Ctrl-C.
         root = build_root()
+        if argv[:1] == ["help"]:
+            argv = [*argv[1:], "--help"]
         with root.make_context("freellm", list(argv), obj=face, **_narrow(face)) as context:
             code = root.invoke(context)
     except (typer.Abort, EOFError):

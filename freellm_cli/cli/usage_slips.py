@@ -10,15 +10,38 @@ from typing import Any
 from freellm_cli.core.errors import UnknownName, UsageError
 
 _SHOWN = 90
+# What other tools call it.
+_ELSEWHERE = {
+    "ask": "chat", "prompt": "chat", "run": "chat", "logs": "history", "log": "history",
+    "status": "limits", "usage": "limits", "quota": "limits", "proxy": "serve", "start": "serve",
+    "init": "setup", "settings": "config", "login": "oauth", "auth": "oauth", "explain": "why",
+    "new": "add", "rm": "remove", "ls": "list", "install": "completion",
+}  # fmt: skip
+_OTHER_VERBS = {
+    "set": "add",
+    "rm": "delete",
+    "remove": "delete",
+    "delete": "remove",
+    "get": "show",
+    "create": "edit",
+    "add": "edit",
+}
 
 
 def no_such_command(
     path: str, name: str, known: Sequence[str], rest: Sequence[str] = ()
 ) -> UnknownName:
     """`rest`: what was typed after the name, so that the whole line can be offered again."""
+    if any(char.isspace() for char in name):
+        question = shlex.join([name, *rest])
+        return UnknownName(
+            "what is asked comes after `chat`", hint=f"did you mean `freellm chat {question}`?"
+        )
     nearest = _nearest(name, known)
     hint = f"see `{path} --help`"
     if nearest:
+        if nearest[0] == "keys":
+            rest = rest[:2]  # what follows the provider is a key
         meant = shlex.join([*path.split(), nearest[0], *rest])
         if len(meant) > _SHOWN:
             meant = f"{path} {nearest[0]} …"
@@ -46,6 +69,10 @@ def usage_error(fault: Any) -> UsageError:
 
 def _no_such_option(path: str, flag: str, context: Any) -> UnknownName:
     known = [o for param in context.command.params for o in (*param.opts, *param.secondary_opts)]
+    if path == "freellm" and _is_for_chat(flag):
+        return UnknownName(
+            f"{flag} is an option of `freellm chat`", hint=f"try `freellm chat {flag} …`"
+        )
     nearest = _nearest(flag, [option for option in known if option.startswith("--")])
     meant = f"did you mean {nearest[0]}? All: " if nearest else "see "
     return UnknownName(
@@ -57,7 +84,15 @@ def _nearest(name: str, known: Sequence[str]) -> tuple[str, ...]:
     from difflib import get_close_matches
 
     begins = [word for word in known if word.startswith(name) and len(name) > 1]
-    return tuple(dict.fromkeys([*get_close_matches(name, known, 3, 0.5), *begins]))[:3]
+    close = get_close_matches(name, known, 3, 0.5)
+    meant = [word for names in (_ELSEWHERE, _OTHER_VERBS) if (word := names.get(name, "")) in known]
+    return tuple(dict.fromkeys([*meant, *close, *begins]))[:3]
+
+
+def _is_for_chat(flag: str) -> bool:
+    from freellm_cli.cli.quick_table import CHAT
+
+    return flag in CHAT
 
 
 def _example(context: Any) -> str:

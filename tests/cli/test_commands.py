@@ -175,6 +175,12 @@ def test_a_fetched_list_is_kept_for_later(home: Household, sim: Simulator) -> No
         (["keys", "add"], "for example `echo"),
         (["hist", "list"], "did you mean `freellm history list`?"),
         (["chat", "--modle", "x", "hi"], "did you mean --model?"),
+        (["Why is it so?", "-m", "auto"], "did you mean `freellm chat 'Why is it so?' -m auto`?"),
+        (["-m", "auto", "hello"], "try `freellm chat -m …`"),
+        (["logs"], "did you mean `freellm history`?"),
+        (["keys", "set", "groq"], "did you mean `freellm keys add`?"),
+        (["keys", "rm"], "did you mean `freellm keys remove`?"),
+        (["history", "rm"], "did you mean `freellm history delete`?"),
         (["models", "--recomended"], "did you mean --recommended?"),
         (["chat", "--temperature", "warm", "hi"], "'warm' is not a valid float"),
         (["completion", "instal"], "did you mean `freellm completion install`?"),
@@ -257,6 +263,11 @@ def test_an_edit_that_breaks_the_file_is_refused_and_the_old_one_stays(
     outcome = home.run("config", "edit", env={"EDITOR": str(editor), "PATH": "/usr/bin:/bin"})
     assert outcome.code == 3
     assert (tmp_path / "config" / "config.toml").read_text() == before
+
+
+def test_help_is_a_word_too(home: Household) -> None:
+    assert home.run("help").out == home.run("--help").out
+    assert home.run("help", "keys", "add").out == home.run("keys", "add", "--help").out
 
 
 def test_completion_is_put_where_the_shell_looks(home: Household, tmp_path: Path) -> None:
