@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import tempfile
 
 from freellm_cli.cli.face import Face
 from freellm_cli.core.errors import UsageError
+from freellm_cli.core.shell_words import split_words
 
 
 def edited(face: Face, text: str, *, name: str = "config.toml") -> str:
@@ -21,7 +21,9 @@ def edited(face: Face, text: str, *, name: str = "config.toml") -> str:
         with open(path, "w", encoding="utf-8") as file:
             file.write(text or "# freellm's settings: see docs/configuration.md\n")
         try:
-            done = subprocess.run([*shlex.split(command), path], check=False)
+            done = subprocess.run(
+                [*split_words(command, windows=os.name == "nt"), path], check=False
+            )
         except OSError as error:
             raise UsageError(
                 f"the editor {command!r} did not start: {error.strerror}", hint="set EDITOR"

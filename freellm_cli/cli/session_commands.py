@@ -81,10 +81,10 @@ def _sources(rest: str) -> tuple[str, ...]:
     path = os.path.expanduser(rest)
     if os.path.exists(path):
         return (path,)
-    import shlex
+    from freellm_cli.core.shell_words import split_words
 
     try:
-        words = shlex.split(rest, posix=os.name != "nt")
+        words = split_words(rest, windows=os.name == "nt")
     except ValueError as error:
         raise UsageError(f"{rest} cannot be read: {error}") from error
     return tuple(os.path.expanduser(word) for word in words)

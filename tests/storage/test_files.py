@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from freellm_cli.core.errors import StoreError
+from freellm_cli.storage import files
 from freellm_cli.storage.files import (
     LEFTOVER_AGE_S,
     check_private,
@@ -278,3 +279,37 @@ def test_two_processes_may_make_the_same_folder(tmp_path: Path) -> None:
 
     make_private_folder(str(tmp_path / "x"), permissions=Slow())
     assert (tmp_path / "x").is_dir()
+
+
+class Busy:
+    """A file that another program has open for so many tries."""
+
+    def __init__(self, tries: int) -> None:
+        self.left = tries
+        self.slept: list[float] = []
+
+    def use(self) -> str:
+        if self.left:
+            self.left -= 1
+            raise PermissionError(13, "The process cannot access the file")
+        return "done"
+
+
+def test_windows_waits_a_moment_for_a_file_that_somebody_has_open() -> None:
+    busy = Busy(3)
+    assert files._again_if_busy(busy.use, busy.slept.append, windows=True) == "done"
+    assert 0 < sum(busy.slept) < 1
+
+
+def test_windows_does_not_wait_for_ever() -> None:
+    busy = Busy(10_000)
+    with pytest.raises(PermissionError):
+        files._again_if_busy(busy.use, busy.slept.append, windows=True)
+    assert sum(busy.slept) < 2
+
+
+def test_elsewhere_a_refusal_is_a_refusal() -> None:
+    busy = Busy(1)
+    with pytest.raises(PermissionError):
+        files._again_if_busy(busy.use, busy.slept.append, windows=False)
+    assert busy.slept == []

@@ -19,7 +19,7 @@ import socket
 import sys
 import time
 import types
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from tests.test_portability import ELSEWHERE_MISSING, POSIX_MODULES
 
@@ -36,7 +36,13 @@ def become_windows() -> None:
             importlib.import_module(item.name)
     for name in [name for name in sys.modules if name.split(".")[0] == "freellm_cli"]:
         del sys.modules[name]
-    put(os, lacks=ELSEWHERE_MISSING["os"] - STILL_THERE, name="nt", O_BINARY=0)
+    put(
+        os,
+        lacks=ELSEWHERE_MISSING["os"] - STILL_THERE,
+        name="nt",
+        O_BINARY=0,
+        replace=at_second_try(os.replace),
+    )
     put(sys, platform="win32")
     put(signal, lacks=ELSEWHERE_MISSING["signal"], SIGBREAK=signal.SIGUSR1)
     put(socket, lacks=ELSEWHERE_MISSING["socket"], SO_EXCLUSIVEADDRUSE=socket.SO_REUSEADDR)
@@ -52,6 +58,19 @@ def put(real: types.ModuleType, lacks: Collection[str] = (), **new: object) -> N
     seen = types.ModuleType(real.__name__)
     seen.__dict__.update({name: it for name, it in vars(real).items() if name not in lacks} | new)
     sys.modules[real.__name__] = seen
+
+
+def at_second_try(replace: Callable[[str, str], None]) -> Callable[[str, str], None]:
+    """A virus scanner has every file open at first."""
+    seen = set()
+
+    def replace_later(source: str, target: str) -> None:
+        if source not in seen:
+            seen.add(source)
+            raise PermissionError(errno.EACCES, "Access is denied")
+        replace(source, target)
+
+    return replace_later
 
 
 def msvcrt(fcntl: types.ModuleType) -> types.ModuleType:
