@@ -22,7 +22,7 @@ from tree import WINDOWS, Tree
 ROOT = Path(__file__).resolve().parent.parent.parent
 WORK = ROOT / "build" / "binary"
 NAME = "freellm.exe" if WINDOWS else "freellm"
-LEAST = ["-Wall", "-Wextra", "-Werror", "-Os"]
+C_OPTIONS = ["-Wall", "-Wextra", "-Os"]
 
 
 def main(target: Path) -> None:
@@ -80,7 +80,7 @@ def compiled_launcher() -> bytes:
     program = WORK / f"launcher-{NAME}"
     source = Path(__file__).with_name("launcher.c")
     stripped = [] if sys.platform == "darwin" else ["-s"]
-    run([*compiler, *LEAST, *stripped, "-o", str(program), str(source)])
+    run([*compiler, *C_OPTIONS, *stripped, "-o", str(program), str(source)])
     return program.read_bytes()
 
 

@@ -8,6 +8,8 @@
    Safe to start twice at once (one unpacks, the others wait), to kill at any moment (a folder gets its name
    when it is whole) and to update (a folder is removed by a later version, unless it runs). */
 
+#define __USE_MINGW_ANSI_STDIO 1 /* Windows: numbers and texts as C has them */
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -20,7 +20,7 @@ from freellm_cli.cli.limits_watch import watch_limits
 from freellm_cli.services.runtime import Runtime
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
-from tests.support.program import PROGRAM
+from tests.support.program import PROGRAM, only_python_itself
 from tests.support.stepping_clock import SteppingClock
 from tests.support.upstream import simulator
 
@@ -219,6 +219,7 @@ def test_a_dumb_terminal_and_one_without_a_keyboard(
 
 
 @on_a_terminal
+@only_python_itself
 def test_a_terminal_without_the_letters_gets_others(
     home: Household, watching: Callable[..., Any]
 ) -> None:

@@ -14,9 +14,10 @@ from freellm_cli.cli.face import Face
 from freellm_cli.cli.plain_letters import as_text
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
-from tests.support.program import PROGRAM
+from tests.support.program import PROGRAM, only_python_itself
 from tests.support.upstream import simulator
 
+pytestmark = only_python_itself
 ROOT = Path(__file__).resolve().parents[2]
 ASCII_ALONE = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 

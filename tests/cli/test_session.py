@@ -13,7 +13,7 @@ import pytest
 
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
-from tests.support.program import PROGRAM
+from tests.support.program import PROGRAM, only_python_itself
 
 pexpect = pytest.importorskip("pexpect", reason="there are no pseudo-terminals on Windows")
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="there are no pseudo-terminals on Windows")
@@ -334,6 +334,7 @@ def test_a_dumb_terminal_gets_plain_lines(terminal: Open, sim: Simulator, column
     assert "\x1b" not in session.raw
 
 
+@only_python_itself
 def test_a_terminal_that_knows_no_utf_8(terminal: Open, sim: Simulator) -> None:
     sim.reply("Grüße – 日本")
     session = terminal(PYTHONIOENCODING="latin-1", PYTHONUTF8="0", LC_ALL="C")

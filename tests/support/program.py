@@ -13,6 +13,8 @@ import shutil
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 NAMED = os.environ.get("FREELLM_COMMAND", "")
 RUNTIME = ROOT / "build" / "tests"
@@ -26,6 +28,9 @@ def _words() -> list[str]:
     return [*keep, os.path.abspath(NAMED)]
 
 
+only_python_itself = pytest.mark.skipif(
+    bool(NAMED), reason="the one file does not read PYTHON… variables, so that none can break it"
+)
 PROGRAM = _words()
 """The words to which arguments are added. The tree's need PYTHONPATH; another program ignores it."""
 
