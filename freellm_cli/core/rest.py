@@ -70,7 +70,7 @@ def rest_for(verdict: Verdict, *, now: float, strikes: int, jitter: float = 0.0)
     strikes = max(1, strikes)
     if verdict.kind in ("ok", "bad_request") or verdict.scope == "request":
         return Rest("request", 0.0, None)
-    if _is_permanent(verdict, strikes):
+    if _is_permanent(verdict):
         return Rest(verdict.scope, LONGEST_S, None, permanent=True)
     seconds = _stated(verdict, now, strikes)
     if seconds is None:
@@ -83,13 +83,8 @@ def rest_for(verdict: Verdict, *, now: float, strikes: int, jitter: float = 0.0)
     return Rest(verdict.scope, seconds, now + seconds, shared=verdict.shared)
 
 
-def _is_permanent(verdict: Verdict, strikes: int) -> bool:
-    if verdict.scope != "key":
-        return False
-    if verdict.kind == "auth_invalid":
-        # One 401 may be a fault of theirs; two are the key's.
-        return strikes >= 2
-    return verdict.until_fixed
+def _is_permanent(verdict: Verdict) -> bool:
+    return verdict.scope == "key" and verdict.until_fixed
 
 
 def _stated(verdict: Verdict, now: float, strikes: int) -> float | None:
@@ -107,7 +102,9 @@ def _stated(verdict: Verdict, now: float, strikes: int) -> float | None:
 
 def _guessed(verdict: Verdict, now: float, strikes: int) -> float:
     if verdict.kind == "auth_invalid":
-        return CONFIRM_KEY_AFTER_S
+        # One 401 may be a fault of theirs; more are likely the key's, but providers have had bad days.
+        grown = min(HOUR_S * 2.0 ** min(strikes - 2, 20), LONGEST_S)
+        return grown if strikes > 1 else CONFIRM_KEY_AFTER_S
     if verdict.kind == "quota_exhausted_day" and verdict.rest_s is None and verdict.window == "day":
         zone = DAY_ZONES.get(verdict.provider)
         if zone is not None:

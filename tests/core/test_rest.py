@@ -115,11 +115,11 @@ def test_nothing_rests_longer_than_36_hours():
     assert rest(verdict).seconds == LONGEST_S
 
 
-def test_a_refused_key_is_tried_once_more_before_it_is_out():
+def test_a_refused_key_is_tried_again_soon_and_then_ever_more_seldom():
     verdict = judge("groq", 401, say("Invalid API Key"))
     assert rest(verdict, 1) == Rest("key", 60.0, NOON + 60.0)
-    assert rest(verdict, 2).permanent
-    assert rest(verdict, 2).until is None
+    assert seconds(verdict, 2, 3, 9) == [HOUR, 2 * HOUR, LONGEST_S]
+    assert not rest(verdict, 9).permanent, "a provider's bad day must not cost the key for ever"
 
 
 def test_a_suspended_key_is_out_at_once():
