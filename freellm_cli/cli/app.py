@@ -103,6 +103,8 @@ def _add_global_options(command: Any) -> None:
     if children:
         for child in children.values():
             _add_global_options(child)
+            # Whole, where it would be cut after some fifty letters.
+            child.short_help = child.short_help or (child.help or "").strip().split("\n")[0]
     command.params.extend(_global_options())
 
 

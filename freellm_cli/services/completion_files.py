@@ -17,10 +17,22 @@ def own_shell(env: Mapping[str, str]) -> str:
         return name
     if name in ("pwsh", "powershell") or (not name and env.get("PSModulePath")):
         return "powershell"
+    parent = _parents_name()
+    if not name and parent in ("bash", "zsh", "fish"):
+        return parent
     raise UsageError(
         f"which shell? {name!r} is none that freellm knows" if name else "which shell?",
-        hint="say `freellm completion bash`, zsh, fish or powershell",
+        hint="say it: bash, zsh, fish or powershell, as in `freellm completion install bash`",
     )
+
+
+def _parents_name() -> str:
+    """What started this process, where the system tells (Linux); "" elsewhere."""
+    try:
+        with open(f"/proc/{os.getppid()}/comm", encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
 
 
 def shown_script(shell: str, text: str, env: Mapping[str, str]) -> Result:

@@ -18,7 +18,7 @@ from freellm_cli.services.answer import Answer
 from freellm_cli.services.chat import CallOptions, ChatService
 from freellm_cli.services.explain import why
 from freellm_cli.services.limits import show_limits
-from freellm_cli.services.results import Block, Line, Result
+from freellm_cli.services.results import Block, Cell, Facts, Line, Result
 from freellm_cli.services.runtime import Runtime
 from freellm_cli.simulator.server import Simulator
 from freellm_cli.storage.files import write_private
@@ -231,9 +231,26 @@ def _report(scene: str, asked: int, by: dict[str, int]) -> dict[str, Any]:
 
 
 def _what_next(refused: int) -> tuple[Block, ...]:
+    commands = (
+        (Cell("  freellm setup"), "a first key, and a first real answer"),
+        (Cell("  freellm models --recommended"), "where a free key is worth having"),
+        (Cell('  freellm chat "…"'), "your questions, from then on"),
+    )
     return (
         Line(f"That was all on this machine; requests refused for a limit: {refused}.", "strong"),
-        Line("  freellm models --recommended    where a free key is worth having"),
-        Line("  freellm keys add gemini         your first real key"),
-        Line('  freellm chat "…"                your first real question'),
+        Facts(commands),
+        *_where_it_is(),
     )
+
+
+def _where_it_is() -> tuple[Block, ...]:
+    """For whoever was brought here by a script: the command may not be found yet."""
+    import shlex
+    import shutil
+
+    from freellm_cli.services.own_command import own_command
+
+    if shutil.which("freellm"):
+        return ()
+    told = f"`freellm` is not on your PATH yet: here it is {shlex.join(own_command())}"
+    return (Line(told, "warn"),)
