@@ -125,6 +125,41 @@ def test_every_day_of_a_week_over_a_clock_change_is_used_whole(tmp_path: Path, a
     town.close()
 
 
+@pytest.mark.parametrize(
+    "around", ["2026-03-08", "2026-11-01"], ids=["spring forward", "fall back"]
+)
+def test_a_week_of_a_laptop_that_sleeps_and_whose_clock_is_set_uses_every_day_whole(
+    tmp_path: Path, around: str
+) -> None:
+    first = datetime.fromisoformat(around) - timedelta(days=3)
+    start = pacific(first.isoformat())
+    town = Town(tmp_path, start + 60, processes=2)
+    world = town.world
+    there = target("gemini-1", per_minute(10), per_day(15))
+    here = target("openrouter-1", per_day(12, "UTC"), provider="openrouter")
+    habits = QUICK._replace(patience_s=HOUR, pause=lambda rng: rng.uniform(0.0, 900.0))
+    town.work((there,), habits)
+    town.work((here,), habits, seed=2)
+    for day in range(7):
+        noon = start + (24 * day + 12) * HOUR
+        # Asleep for hours in the afternoon; set wrong by an hour or two at noon, and right again.
+        world.at(noon + 3 * HOUR, lambda: world.clock.advance(1.7 * HOUR))
+        wrong = (3600.0, -7200.0, 90.0, -61.0)[day % 4]
+        world.at(noon, lambda wrong=wrong: world.clock.leap(wrong))
+        world.at(noon + HOUR, lambda wrong=wrong: world.clock.leap(-wrong))
+    world.run(start + 7 * 24 * HOUR + 2 * HOUR)
+    assert town.upstream.refused == 0
+    for name, zone, amount in (("gemini-1", PACIFIC, 15), ("openrouter-1", "UTC", 12)):
+        days: dict[str, int] = {}
+        for seen in town.upstream.seen:
+            if seen.credential == name:
+                day_there = datetime.fromtimestamp(seen.at, ZoneInfo(zone)).date().isoformat()
+                days[day_there] = days.get(day_there, 0) + 1
+        whole = [(first + timedelta(days=number)).date().isoformat() for number in range(1, 7)]
+        assert [days[day] for day in whole] == [amount] * 6
+    town.close()
+
+
 def test_a_clock_that_leaps_about_costs_no_minute(tmp_path: Path) -> None:
     town = Town(tmp_path, pacific("2026-11-20T12:00"), processes=3)
     world = town.world
