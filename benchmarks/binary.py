@@ -4,7 +4,7 @@
     .venv/bin/python benchmarks/binary.py dist/freellm-*/freellm [--rounds 20] [--build]
 
 Bars: `--version` at most 12x `python -c pass`; `chat` at most 1.4x the same from a virtual environment; at
-most 30 MB; `serve` from start to first answer 0.8 s; with `--build`, building it in a fresh clone in 5 minutes.
+most 30 MB; `serve` from start to first answer 0.8 s; with `--build`, a build in a fresh clone in 5 minutes.
 The first start, which unpacks, is shown too: each is timed in an empty home.
 """
 
