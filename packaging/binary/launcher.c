@@ -211,7 +211,7 @@ static void start_in(const struct payload *payload, char *runtime, int argc, cha
 int main(int argc, char **argv)
 {
     static struct payload payload;
-    static char folders[CANDIDATES][PATH_SIZE];
+    static char folders[CANDIDATES][PATH_SIZE], reasons[CANDIDATES][256];
     if (read_payload(&payload)) {
         fprintf(stderr, "freellm: this file is not whole, or cannot be read; download it again\n");
         return EXIT_CONFIGURATION;
@@ -219,8 +219,10 @@ int main(int argc, char **argv)
     int count = system_runtime_folders(folders);
     for (int i = 0; i < count; i++) {
         start_in(&payload, folders[i], argc, argv);
-        fprintf(stderr, "freellm: cannot be unpacked into %s: %s\n", folders[i], system_reason());
+        snprintf(reasons[i], sizeof reasons[i], "%s", system_reason());
     }
+    for (int i = 0; i < count; i++)
+        fprintf(stderr, "freellm: cannot be unpacked into %s: %s\n", folders[i], reasons[i]);
     fprintf(stderr, "Let FREELLM_RUNTIME_DIR name a folder of yours with 100 MB to spare, from which "
                     "programs may be started.\n");
     return EXIT_CONFIGURATION;

@@ -190,7 +190,7 @@ def test_where_the_cache_is_no_folder_the_sessions_own_folder_serves(
     session = home / "session"
     session.mkdir(mode=0o700)
     done = start(file, home, XDG_RUNTIME_DIR=str(session))
-    assert done.stdout == "one\n"
+    assert (done.stdout, done.stderr) == ("one\n", "")
     assert (session / "freellm" / "runtime").is_dir()
 
 
