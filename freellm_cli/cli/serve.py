@@ -80,15 +80,17 @@ def serve(
         "serve.drain": drain,
         "serve.log_content": log_content or None,
     }
+    if only_print and not install_service:
+        raise typer.BadParameter("--print goes with --install-service")
+    if install_service and uninstall_service:
+        raise typer.BadParameter("--install-service or --uninstall-service, not both")
     if uninstall_service:
         from freellm_cli.cli.serve_service import uninstall_service as remove
 
         raise typer.Exit(remove(ctx.obj))
-    if install_service or only_print:
+    if install_service:
         from freellm_cli.cli.serve_service import install_service as write
 
-        if not install_service:
-            raise typer.BadParameter("--print goes with --install-service")
         raise typer.Exit(write(ctx.obj, overrides, simulate=simulate, only_print=only_print))
     from freellm_cli.cli.serve_face import serve as run
 

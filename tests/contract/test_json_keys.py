@@ -75,6 +75,7 @@ KEYS = {
     ),
     "templates show translate": "name source text variables wants_input",
     "chat -c hello": "conversation",
+    "serve --install-service --print": "kind file written content",
     "config path": "config credentials logins templates ledger history cache",
     "config show": "settings[].key settings[].value settings[].source",
     "config get serve.port": "key value source about",

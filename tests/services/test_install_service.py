@@ -173,11 +173,17 @@ def test_an_open_door_is_refused_before_it_is_installed(tmp_path: Path) -> None:
     assert not unit_of(tmp_path).exists()
 
 
-@on_linux
-def test_printing_alone_is_a_slip(tmp_path: Path) -> None:
-    outcome = serve(tmp_path, "--print")
+@pytest.mark.parametrize(
+    "slip",
+    [["--print"], ["--uninstall-service", "--print"], ["--install-service", "--uninstall-service"]],
+)
+def test_a_slip_changes_nothing(tmp_path: Path, slip: list[str]) -> None:
+    unit_of(tmp_path).parent.mkdir(parents=True)
+    unit_of(tmp_path).write_text("mine", encoding="utf-8")
+    outcome = serve(tmp_path, *slip)
     assert outcome.code == 2
     assert "--install-service" in outcome.err
+    assert unit_of(tmp_path).read_text(encoding="utf-8") == "mine"
 
 
 @on_linux
