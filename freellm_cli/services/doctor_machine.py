@@ -36,7 +36,7 @@ OLD_LEASE_S = 3600.0
 def versions() -> Iterator[Finding]:
     """What a report needs to name."""
     system = f"{platform.system()} {platform.release()} {platform.machine()}".strip()
-    yield Finding("versions", INFO, "; ".join(describe_build()))
+    yield from (Finding("versions", INFO, line) for line in describe_build())
     yield Finding("versions", INFO, f"{system}, SQLite {sqlite_version()}, {ssl.OPENSSL_VERSION}")
     try:
         from zoneinfo import ZoneInfo

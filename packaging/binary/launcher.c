@@ -79,7 +79,7 @@ static int read_index(struct payload *payload, FILE *file)
 
 static int read_payload(struct payload *payload)
 {
-    FILE *file = system_own_path(payload->own_path) ? NULL : system_open(payload->own_path, "rb");
+    FILE *file = system_open(payload->own_path, "rb");
     if (!file)
         return 1;
     int failed = read_index(payload, file);
@@ -212,6 +212,10 @@ int main(int argc, char **argv)
 {
     static struct payload payload;
     static char folders[CANDIDATES][PATH_SIZE], reasons[CANDIDATES][256];
+    if (system_own_path(payload.own_path)) {
+        fprintf(stderr, "freellm: cannot find its own file (on Linux, /proc must be there)\n");
+        return EXIT_CONFIGURATION;
+    }
     if (read_payload(&payload)) {
         fprintf(stderr, "freellm: this file is not whole, or cannot be read; download it again\n");
         return EXIT_CONFIGURATION;
@@ -223,6 +227,8 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < count; i++)
         fprintf(stderr, "freellm: cannot be unpacked into %s: %s\n", folders[i], reasons[i]);
+    if (!count)
+        fprintf(stderr, "freellm: has no folder to be unpacked into, since it knows no home\n");
     fprintf(stderr, "Let FREELLM_RUNTIME_DIR name a folder of yours with 100 MB to spare, from which "
                     "programs may be started.\n");
     return EXIT_CONFIGURATION;

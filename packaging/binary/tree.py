@@ -23,6 +23,7 @@ WINDOWS = os.name == "nt"
 LINUX = sys.platform == "linux"
 LIBRARY = "Lib" if WINDOWS else f"lib/python{sysconfig.get_python_version()}"
 EXTENSIONS = "DLLs" if WINDOWS else f"{LIBRARY}/lib-dynload"
+LANDMARK = "README.txt"
 PROGRAM = "freellm.exe" if WINDOWS else "bin/freellm"
 
 # Tests, window systems, installers, terminals' C bindings: 60 MB that no command reaches.
@@ -86,8 +87,7 @@ class Tree:
         for name in ZIPPED:
             _zip(self._site, name, self.root / "site" / f"{name}.zip")
         (self.root / "modules.bin").write_bytes(modules.joined())
-        # The landmark by which Python finds its library.
-        _compile(self._stdlib / "os.py", self.root / LIBRARY / "os.pyc", f"{LIBRARY}/os.py")
+        self._set_landmarks()
         libraries = self._bring_libraries()
         here = Path(__file__).parent
         _compile(here / "boot.py", self.root / "boot.pyc", "boot.py")
@@ -116,6 +116,12 @@ class Tree:
                     _compile(path, self.root / f"{stored}c", stored)
                 else:
                     modules.add(path, below, inside / name)
+
+    def _set_landmarks(self) -> None:
+        """By these Python finds its library; without them it would complain, or take another one's."""
+        _compile(self._stdlib / "os.py", self.root / LIBRARY / "os.pyc", f"{LIBRARY}/os.py")
+        (self.root / EXTENSIONS).mkdir(exist_ok=True)
+        (self.root / EXTENSIONS / LANDMARK).write_text("Python looks for this folder.\n")
 
     def _copy_extensions(self) -> None:
         if WINDOWS:
@@ -150,7 +156,7 @@ class Tree:
     def _first_files(self, libraries: dict[str, set[str]]) -> set[str]:
         first = {PROGRAM, "unpack.py"}
         first |= {f"{LIBRARY}/encodings/{name}.pyc" for name in FIRST_ENCODINGS}
-        first |= {f"{LIBRARY}/os.pyc"}
+        first |= {f"{LIBRARY}/os.pyc", f"{EXTENSIONS}/{LANDMARK}"}
         if WINDOWS:
             first |= {path.name for path in self.root.glob("*.dll")}
         first |= {
