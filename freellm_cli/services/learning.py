@@ -195,6 +195,17 @@ def unknown_rate(target: PoolTarget) -> str:
     return ""
 
 
+def doubted_rate(target: PoolTarget, verdict: Verdict) -> str:
+    """The meter whose known rate a refusal calls in question: our count saw room, and no amount is told. ""
+    for none."""
+    if verdict.kind != "rate_limited_minute" or verdict.limits or verdict.shared:
+        return ""
+    for limit in target.candidate.limits:
+        if limit.unit == REQUESTS and limit.window == RATE_WINDOW and limit.amount > 0:
+            return limit.meter
+    return ""
+
+
 def limits_like(target: PoolTarget, verdict: Verdict) -> list[Limit]:
     """The known limits of the kind that was refused: our own count saw room in them."""
     daily = verdict.kind == "quota_exhausted_day"

@@ -10,7 +10,7 @@ from freellm_cli.core.http import Headers
 from freellm_cli.core.verdicts import Verdict
 from freellm_cli.services.attempt import Opened
 from freellm_cli.services.learning import LIMITED as _LIMITED
-from freellm_cli.services.learning import lessons, rest, unknown_rate
+from freellm_cli.services.learning import doubted_rate, lessons, rest, unknown_rate
 from freellm_cli.services.pool import NOT_FREE, Excluded, Plan, PoolTarget
 from freellm_cli.services.spell import spell_seconds
 from freellm_cli.storage.ledger_values import Lease, Refused
@@ -44,8 +44,8 @@ def consequences(
         ledger.learn(lesson.limit, evidence=lesson.evidence, used=lesson.used, at=at)
     meter = unknown_rate(target)
     if verdict is None or verdict.kind == "ok":
-        if meter:
-            ledger.pace_answered(meter, opened)
+        for paced in [meter] if meter else _paced(runtime, target):
+            ledger.pace_answered(paced, opened)
         return
     runtime.on_refusal(target, verdict)
     pace = None
@@ -59,6 +59,18 @@ def consequences(
         note_named_account(runtime, target, verdict)
     trial = True if pace is not None and pace.is_guess else None
     rest(runtime, target, verdict, request_id=request_id, trial=trial)
+    doubted = "" if meter else doubted_rate(target, verdict)
+    candidate = target.candidate
+    if doubted and ledger.refused_again_and_again(
+        candidate.credential, candidate.model_id, verdict.kind
+    ):
+        ledger.pace_refused(doubted, opened)
+
+
+def _paced(runtime: Runtime, target: PoolTarget) -> list[str]:
+    """The meters of this target whose known rate turned out to be too high."""
+    paced = runtime.ledger.lessons().paced
+    return [each.meter for each in target.candidate.limits if each.meter in paced] if paced else []
 
 
 class Given(NamedTuple):

@@ -51,7 +51,7 @@ def suspect(
         bool(limits_like(target, verdict)),
         named=_hashed(f"{candidate.provider}:{verdict.account}") if verdict.account else "",
         resets_in=_resets_in(verdict, runtime.clock.now()),
-        share=_share(runtime, target, verdict),
+        counted=_counted(runtime, target, verdict),
     )
     alike, kin = runtime.ledger.note_refusal(refusal)
     if kin and target.provider.limit_scope == "account":
@@ -82,15 +82,14 @@ def _resets_in(verdict: Verdict, now: float) -> float | None:
     return verdict.retry_after_s if verdict.hint_believed else None
 
 
-def _share(runtime: Runtime, target: PoolTarget, verdict: Verdict) -> float:
-    """How much of the limit that was refused we had counted, this request left out."""
-    limits = limits_like(target, verdict)
-    shares = [
-        (usage.used - 1) / usage.limit.amount
-        for usage in runtime.ledger.usage(limits)
+def _counted(runtime: Runtime, target: PoolTarget, verdict: Verdict) -> tuple[int, int]:
+    """What we had counted of the limit that was refused, this request left out, and its amount."""
+    found = [
+        (usage.used - 1, usage.limit.amount)
+        for usage in runtime.ledger.usage(limits_like(target, verdict))
         if usage.limit.unit == REQUESTS
     ]
-    return max(shares, default=0.0)
+    return max(found, key=lambda pair: pair[0] / pair[1], default=(0, 1))
 
 
 def _join(runtime: Runtime, provider: str, credentials: tuple[str, ...]) -> None:

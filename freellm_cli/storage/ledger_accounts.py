@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from math import inf
 from typing import NamedTuple
 
 from freellm_cli.core.counters import Counter, Moment
@@ -20,6 +21,8 @@ _WHOLE = 1.1
 
 _TOGETHER_TIMES = 3
 _EVENT_S = 30.0
+AGAIN_AND_AGAIN = _TOGETHER_TIMES + 1
+"""One window more than it takes to see who shares a pot: then a limit is lower than we were told."""
 _TRUSTED_S = {NAMED: 90 * 86_400.0, TOGETHER: 7 * 86_400.0}
 _REFUSALS_KEPT = 200
 
@@ -44,7 +47,8 @@ class LearnedAccount(NamedTuple):
 class Refusal(NamedTuple):
     """A spent limit. `model`: a model id. `surprising`: our own count saw room in every known limit.
     `named`: whose it is as the error says (a hash), "" if it does not. `resets_in`: seconds until it says
-    that there is room again. `share`: how much of the limit we had counted, 0 to 1."""
+    that there is room again. `counted`: what we had counted of the limit, earlier refusals too, and its
+    amount."""
 
     provider: str
     model: str
@@ -54,7 +58,7 @@ class Refusal(NamedTuple):
     surprising: bool
     named: str = ""
     resets_in: float | None = None
-    share: float = 0.0
+    counted: tuple[int, int] = (0, 1)
 
 
 class Alike(NamedTuple):
@@ -112,6 +116,7 @@ def note_refusal(
     together that they must share a pot (() when none has become certain now)."""
     now = moment.steady
     resets = None if refusal.resets_in is None else now + refusal.resets_in
+    share = _share(connection, refusal, now)
     rows = connection.execute(
         _ALIKE,
         {
@@ -125,7 +130,7 @@ def note_refusal(
     connection.execute(
         "INSERT INTO refusal (provider, model, kind, credential, account, at, named, resets, share) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*refusal[:5], now, refusal.named, resets, refusal.share),
+        (*refusal[:5], now, refusal.named, resets, share),
     )
     connection.execute(
         "DELETE FROM refusal WHERE number <= (SELECT max(number) FROM refusal) - ?",
@@ -137,7 +142,9 @@ def note_refusal(
         kin = [
             other
             for other in dict.fromkeys(
-                credential for credential, _, share in same_model if share + refusal.share <= _WHOLE
+                credential
+                for credential, _, other_share in same_model
+                if other_share + share <= _WHOLE
             )
             if _count_together(connection, refusal.credential, other, now) >= _TOGETHER_TIMES
         ]
@@ -146,6 +153,30 @@ def note_refusal(
         tuple(dict.fromkeys((refusal.model, *(row[1] for row in rows)))),
     )
     return alike, (refusal.credential, *kin) if kin else ()
+
+
+def _share(connection: sqlite3.Connection, refusal: Refusal, now: float) -> float:
+    """How much of the limit was truly used: the provider does not count what it refused."""
+    counted, amount = refusal.counted
+    span = 60.0 if refusal.kind == "rate_limited_minute" else 86_400.0
+    row = connection.execute(
+        "SELECT count(*) FROM refusal WHERE credential = ? AND model = ? AND at > ?",
+        (refusal.credential, refusal.model, now - span),
+    ).fetchone()
+    return max(0, counted - int(row[0])) / amount
+
+
+def times_refused(connection: sqlite3.Connection, credential: str, model: str, kind: str) -> int:
+    """In how many windows, of those refusals that are remembered."""
+    rows = connection.execute(
+        "SELECT at FROM refusal WHERE credential = ? AND model = ? AND kind = ? ORDER BY at",
+        (credential, model, kind),
+    )
+    times, last = 0, -inf
+    for (at,) in rows:
+        times += at - last > _EVENT_S
+        last = at
+    return times
 
 
 def note_answer(

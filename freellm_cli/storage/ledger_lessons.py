@@ -16,17 +16,19 @@ if TYPE_CHECKING:
 _READ_AGAIN_S = 1.0
 _IS_EMPTY = """
 SELECT EXISTS (SELECT 1 FROM account), EXISTS (SELECT 1 FROM speed),
-    EXISTS (SELECT 1 FROM learned WHERE amount = 0)
+    EXISTS (SELECT 1 FROM learned WHERE amount = 0), EXISTS (SELECT 1 FROM pace)
 """
 
 
 class Lessons(NamedTuple):
     """`accounts`: by credential. `speeds`: by target, an average of the seconds to the first token and the
-    wall time of its latest measurement. `shut`: meters that learned that they allow nothing."""
+    wall time of its latest measurement. `shut`: meters that learned that they allow nothing. `paced`: meters
+    whose rate is being found by trying."""
 
     accounts: dict[str, LearnedAccount]
     speeds: dict[str, tuple[float, float]]
     shut: frozenset[str]
+    paced: frozenset[str] = frozenset()
 
 
 class LedgerLessons(LedgerStore):
@@ -97,6 +99,17 @@ class LedgerLessons(LedgerStore):
             lambda connection, moment: ledger_paces.refused(connection, meter, opened, moment)
         )
 
+    def refused_again_and_again(self, credential: str, model: str, kind: str) -> bool:
+        """Whether this target was refused so in several windows, though our count saw room each time."""
+        from freellm_cli.storage import ledger_accounts
+
+        return self._read(
+            lambda connection, moment: (
+                ledger_accounts.times_refused(connection, credential, model, kind)
+                >= ledger_accounts.AGAIN_AND_AGAIN
+            )
+        )
+
     def pace_answered(self, meter: str, opened: float) -> None:
         from freellm_cli.storage import ledger_paces
 
@@ -106,7 +119,7 @@ class LedgerLessons(LedgerStore):
 
 
 def _lessons(connection: sqlite3.Connection, moment: Moment) -> Lessons:
-    accounts, speeds, shut = connection.execute(_IS_EMPTY).fetchone()
+    accounts, speeds, shut, paced = connection.execute(_IS_EMPTY).fetchone()
     found = Lessons({}, {}, frozenset())
     if accounts:
         from freellm_cli.storage import ledger_accounts
@@ -122,4 +135,7 @@ def _lessons(connection: sqlite3.Connection, moment: Moment) -> Lessons:
         meters = ledger_learned.trusted(connection, moment.wall).values()
         empty = {limit.meter for limits in meters for limit in limits if limit.amount == 0}
         found = found._replace(shut=frozenset(empty))
+    if paced:
+        rows = connection.execute("SELECT meter FROM pace")
+        found = found._replace(paced=frozenset(row[0] for row in rows))
     return found

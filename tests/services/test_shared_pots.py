@@ -10,10 +10,7 @@ from time import perf_counter
 import pytest
 
 from freellm_cli.core.errors import AllLimited
-from freellm_cli.core.limits import REQUESTS
 from freellm_cli.services.pool import Pool
-from freellm_cli.simulator.limits import MINUTE, LimitRule
-from freellm_cli.simulator.profiles import Profile
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household, targets
 from tests.support.stepping_clock import SteppingClock
@@ -174,47 +171,6 @@ def test_errors_that_name_different_resets_raise_no_suspicion(
         )
     assert home.ask(model=SILENT_MODEL, timeout_s=5).answerer.attempts == 6
     assert not any(rest.key.startswith("model:") for rest in home.runtime.ledger.rests())
-
-
-def windows_of(home: Household, clock: SteppingClock, amount: int) -> int:
-    """Asks for more than there is in `amount` minutes; returns how many of the last were answered."""
-    answered = 0
-    for _ in range(amount):
-        answered = sum(1 for _ in iter(lambda: is_answered(home, clock), False))
-        clock.advance(75)
-    return answered
-
-
-def is_answered(home: Household, clock: SteppingClock) -> bool:
-    clock.advance(0.1)
-    try:
-        home.ask(model=SILENT_MODEL, timeout_s=1).completion()
-    except AllLimited:
-        return False
-    return True
-
-
-@pytest.mark.parametrize("shared", [True, False])
-def test_two_keys_are_held_to_share_a_pot_only_if_one_limit_was_enough_for_both(
-    tmp_path: Path, shared: bool
-) -> None:
-    """Either their account has 10 a minute together, or each has 6 where 10 are published."""
-    clock = SteppingClock()
-    rule = LimitRule("account", REQUESTS, MINUTE, 10 if shared else 6, SILENT)
-    profile = Profile("silent", "for the test", (rule,))
-    with Simulator(profile, tokens_per_s=0, first_token_s=0, clock=clock) as sim:
-        for key in ("k1", "k2"):
-            sim.key(key).account("one" if shared else key)
-        home = Household(tmp_path, sim, clock=clock)
-        home.config("").keys(SILENT, "k1", "k2").limits(SILENT, requests_per_minute=10)
-        windows_of(home, clock, 4)
-        refused = sim.counts.refused
-        assert windows_of(home, clock, 1) == (10 if shared else 12)
-        accounts = {item.account for item in Pool(home.runtime).credentials()}
-        assert len(accounts) == 1
-        assert (accounts != {""}) == shared
-        assert (sim.counts.refused == refused) == shared
-        home.forget()
 
 
 def test_keys_refused_together_again_and_again_share_a_pot(home: Household) -> None:
