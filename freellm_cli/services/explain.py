@@ -43,8 +43,10 @@ def _story(trace: dict[str, Any], now: float) -> list[Block]:
     ]
     if answerer:
         facts.append(("answered by", f"{answerer['model_id']} with {answerer['credential']}"))
-        if answerer["waited_s"] >= 0.05:
-            facts.append(("waited", f"{answerer['waited_s']:.1f} s for a limit"))
+        tried = [float(item["seconds"]) for item in trace.get("attempts") or []]
+        waited = answerer["waited_s"] - sum(tried[:-1])
+        if waited >= 0.05:
+            facts.append(("waited", f"{waited:.1f} s for a limit"))
     blocks: list[Block] = [Facts(tuple(facts))]
     attempts = trace.get("attempts") or []
     rows = tuple(
