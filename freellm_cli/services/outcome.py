@@ -10,9 +10,10 @@ from freellm_cli.core.http import Headers
 from freellm_cli.core.verdicts import Verdict
 from freellm_cli.services.attempt import Opened
 from freellm_cli.services.learning import LIMITED as _LIMITED
-from freellm_cli.services.learning import doubted_rate, lessons, rest, unknown_rate
+from freellm_cli.services.learning import Lesson, doubted_rate, lessons, rest, unknown_rate
 from freellm_cli.services.pool import NOT_FREE, Excluded, Plan, PoolTarget
 from freellm_cli.services.spell import spell_seconds
+from freellm_cli.storage.ledger_endings import Ending
 from freellm_cli.storage.ledger_values import Lease, Refused
 
 if TYPE_CHECKING:
@@ -39,12 +40,10 @@ def consequences(
     `opened`: steady time of the lease, 0 when not known; `answered_at`: wall time of the answer's head.
     """
     ledger = runtime.ledger
-    for lesson in lessons(target, headers, verdict):
-        at = None if answered_at is None else answered_at - lesson.ago_s
-        ledger.learn(lesson.limit, evidence=lesson.evidence, used=lesson.used, at=at)
+    learn_from(runtime, lessons(target, headers, verdict), answered_at)
     meter = unknown_rate(target)
     if verdict is None or verdict.kind == "ok":
-        for paced in [meter] if meter else _paced(runtime, target):
+        for paced in _rates_tried(runtime, target):
             ledger.pace_answered(paced, opened)
         return
     runtime.on_refusal(target, verdict)
@@ -67,10 +66,19 @@ def consequences(
         ledger.pace_refused(doubted, opened)
 
 
-def _paced(runtime: Runtime, target: PoolTarget) -> list[str]:
-    """The meters of this target whose known rate turned out to be too high."""
+def _rates_tried(runtime: Runtime, target: PoolTarget) -> list[str]:
+    """The meters of this target whose rate nobody tells, or whose known rate turned out to be too high."""
+    meter = unknown_rate(target)
+    if meter:
+        return [meter]
     paced = runtime.ledger.lessons().paced
     return [each.meter for each in target.candidate.limits if each.meter in paced] if paced else []
+
+
+def learn_from(runtime: Runtime, told: list[Lesson], answered_at: float | None) -> None:
+    for lesson in told:
+        at = None if answered_at is None else answered_at - lesson.ago_s
+        runtime.ledger.learn(lesson.limit, evidence=lesson.evidence, used=lesson.used, at=at)
 
 
 class Given(NamedTuple):
@@ -92,22 +100,26 @@ def settle_answer(runtime: Runtime, given: Given, trace: Trace) -> None:
     counting = str(target.target.quirks.get("tokens_counted", "total"))
     tokens = usage.prompt if counting == "input" else usage.total
 
-    def work() -> None:
-        ledger.settle(lease, tokens=tokens, answered_at=opened.answered_at, outcome=outcome)
-        consequences(
-            runtime,
-            target,
-            None,
-            opened.headers,
-            request_id=lease.request_id,
-            opened=lease.opened,
-            answered_at=opened.answered_at,
-        )
+    def learn() -> None:
+        learn_from(runtime, told, opened.answered_at)
+        for meter in tried:
+            ledger.pace_answered(meter, lease.opened)
         if first_token_s is not None:
             ledger.note_answer(lease.candidate, first_token_s=first_token_s)
-        ledger.record_request(trace)
 
-    ledger.after_answer(work)
+    told = lessons(target, opened.headers, None)
+    tried = _rates_tried(runtime, target) if ledger.finds_rates else []
+    has_taught = told or tried or first_token_s is not None
+    ledger.after_answer(
+        Ending(
+            lease,
+            tokens,
+            opened.answered_at,
+            outcome,
+            trace=trace,
+            lesson=learn if has_taught else None,
+        )
+    )
 
 
 def other_address(runtime: Runtime, target: PoolTarget, verdict: Verdict) -> str:

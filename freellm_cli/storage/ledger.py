@@ -18,9 +18,9 @@ from freellm_cli.core.clock import Clock
 from freellm_cli.core.counters import Moment
 from freellm_cli.core.dice import Dice
 from freellm_cli.core.rotation import Candidate
-from freellm_cli.storage import ledger_leases, ledger_rests
+from freellm_cli.storage import ledger_leases
+from freellm_cli.storage.ledger_endings import LedgerEndings
 from freellm_cli.storage.ledger_look import Holder, Look, Request
-from freellm_cli.storage.ledger_records import LedgerRecords
 from freellm_cli.storage.ledger_values import (
     BATCH,
     INTERACTIVE,
@@ -32,7 +32,7 @@ from freellm_cli.storage.ledger_values import (
 from freellm_cli.storage.owners import Owner
 
 if TYPE_CHECKING:
-    from freellm_cli.storage.ledger_behind import Behind
+    from freellm_cli.storage.ledger_crowd import Ask, Crowd
     from freellm_cli.storage.ledger_reports import Rest as Rest
     from freellm_cli.storage.ledger_reports import Usage as Usage
     from freellm_cli.storage.ledger_reports import View as View
@@ -50,15 +50,14 @@ __all__ = [
 
 _SWEEP_EVERY_S = 1.0
 _SWEEP_WHEN_BLOCKED_S = 0.05
-_TIDY_EVERY = 2048
 _STATE = """
 SELECT learned, EXISTS (SELECT 1 FROM rest), EXISTS (SELECT 1 FROM ticket),
-    EXISTS (SELECT 1 FROM lease)
+    EXISTS (SELECT 1 FROM lease), EXISTS (SELECT 1 FROM pace)
 FROM state
 """
 
 
-class Ledger(LedgerRecords):
+class Ledger(LedgerEndings):
     """Safe from any thread, across processes and a fork. Every method may raise StoreError.
 
     Opens its file with the first call that needs it. The end of the process needs no `close`.
@@ -79,25 +78,31 @@ class Ledger(LedgerRecords):
         super().__init__(path, clock=clock, rng=rng, notice=notice, boot=boot)
         self._folder = path + ".owners"
         self._pause = pause
-        self._owner: Owner | None = None
         self._prefix = 0
         self._numbers = count(1)
-        self._mine: dict[int, Lease] = {}
-        self._room: WaitingRoom | None = None
-        self._behind: Behind | None = None
+        self._mine = {}
+        self._crowd: Crowd | None = None
         self._swept = float("-inf")
-        self._settled = 0
 
     def close(self) -> None:
         """Closes the file and retires this owner; the next call opens anew."""
-        behind, self._behind = self._behind, None
-        if behind is not None:
-            behind.close()
+        self._end_behind()
         owner, self._owner = self._owner, None
         if owner is not None:
             atexit.unregister(owner.retire)
             owner.retire()
         super().close()
+
+    def write_behind(self, gather_s: float | None = None) -> None:
+        """From now on endings given to `after_answer` are written `gather_s` later (None: a few milliseconds)
+        with those of other answers, and the looks of many threads are one transaction: for a process that
+        gives many answers. What is not written when the process is killed is counted from the leases, as
+        for any that died."""
+        if self._crowd is None:
+            from freellm_cli.storage.ledger_crowd import Crowd
+
+            self._crowd = Crowd(self._look_for)
+        self._begin_behind(gather_s)
 
     # Taking
 
@@ -190,32 +195,50 @@ class Ledger(LedgerRecords):
 
     def _look(self, request: Request, until: float | None = None) -> Lease | Wait | Refused:
         """`until`: the deadline as wall time, in place of the request's."""
-
-        def work(connection: sqlite3.Connection, moment: Moment) -> Lease | Wait | Refused:
-            learned, rests, line, leases = connection.execute(_STATE).fetchone()
-            if (leases or line) and self._sweep(connection, moment, _SWEEP_EVERY_S):
-                line = True  # the line itself may have changed: look at it
-            asked = request
-            if until is not None:
-                asked = request._replace(deadline=moment.steady_at(until))
-            look = Look(
-                connection,
-                moment,
-                self._lineup(connection, request.candidates, learned, moment.wall),
-                asked,
-                owner=lambda: self._holder(connection),
-                sweep=lambda: (
-                    self._catch_up() | self._sweep(connection, moment, _SWEEP_WHEN_BLOCKED_S)
-                ),
-                has_rests=bool(rests),
-                has_line=bool(line),
+        if self._crowd is not None:
+            return self._crowd.look(request, until)
+        return self._keep(
+            self._write(
+                lambda connection, moment: self._look_once(connection, moment, request, until)
             )
-            return look.run()
+        )
 
-        found = self._write(work)
+    def _look_for(self, asks: list[Ask]) -> None:
+        def work(connection: sqlite3.Connection, moment: Moment) -> list[Lease | Wait | Refused]:
+            self._catch_up()
+            return [self._look_once(connection, moment, each.request, each.until) for each in asks]
+
+        for ask, found in zip(asks, self._write(work), strict=True):
+            ask.found = self._keep(found)
+
+    def _keep(self, found: Lease | Wait | Refused) -> Lease | Wait | Refused:
         if isinstance(found, Lease):
             self._mine[found.id] = found
         return found
+
+    def _look_once(
+        self,
+        connection: sqlite3.Connection,
+        moment: Moment,
+        request: Request,
+        until: float | None,
+    ) -> Lease | Wait | Refused:
+        learned, rests, line, leases, self._paced = connection.execute(_STATE).fetchone()
+        if (leases or line) and self._sweep(connection, moment, _SWEEP_EVERY_S):
+            line = True  # the line itself may have changed: look at it
+        if until is not None:
+            request = request._replace(deadline=moment.steady_at(until))
+        look = Look(
+            connection,
+            moment,
+            self._lineup(connection, request.candidates, learned, moment.wall),
+            request,
+            owner=lambda: self._holder(connection),
+            sweep=lambda: self._catch_up() | self._sweep(connection, moment, _SWEEP_WHEN_BLOCKED_S),
+            has_rests=bool(rests),
+            has_line=bool(line),
+        )
+        return look.run()
 
     # Between
 
@@ -235,113 +258,6 @@ class Ledger(LedgerRecords):
         lease.answered = self._bounded(lease, at)
         if self._owner is not None:
             self._owner.answered(lease.place, lease.answered)
-
-    def prove(self, lease: Lease) -> None:
-        """The target gives content: if this request was a trial, others need not wait for its end."""
-        if lease.is_trial:
-            lease.is_trial = False
-            self._write(
-                lambda connection, moment: ledger_rests.heal(connection, lease.mends, moment)
-            )
-            self._wake(lease)
-
-    def _bounded(self, lease: Lease, wall: float) -> float:
-        moment = self._timeline.moment()
-        return min(max(moment.steady_at(wall), lease.opened), moment.steady)
-
-    # Ending
-
-    def write_behind(self, gather_s: float | None = None) -> None:
-        """From now on what is given to `after_answer` is written `gather_s` later (None: a few milliseconds),
-        with that of other answers: for a process that gives many. What is not written yet when the process
-        is killed is counted from the leases, as for any that died."""
-        if self._behind is None:
-            from freellm_cli.storage.ledger_behind import GATHER_S, Behind
-
-            gather_s = GATHER_S if gather_s is None else gather_s
-            self._behind = Behind(self.together, self._notice, gather_s)
-
-    def after_answer(self, work: Callable[[], None]) -> None:
-        """Runs `work`, which settles and records, in one transaction: now, or soon (`write_behind`)."""
-        if self._behind is None or not self._behind.add(work):
-            with self.together():
-                work()
-
-    def _catch_up(self) -> bool:
-        return bool(self._behind) and self._behind is not None and self._behind.write()
-
-    def settle(
-        self,
-        lease: Lease,
-        *,
-        tokens: int | None,
-        answered_at: float | None,
-        outcome: str,
-        requests: int = 1,
-    ) -> bool:
-        """Ends a lease that was sent. False when it had expired and was settled by others.
-
-        `tokens`: what the provider counted, None if it did not say (then the estimate stands).
-        `answered_at`: wall time of the answer's headers, None when none came (then it counts as of now).
-        `outcome`: "ok" heals what was tried; anything else is a verdict's kind or what went wrong.
-        `requests`: 0 when the provider is known not to have counted it.
-        """
-        answered = lease.answered
-        if answered is None and answered_at is not None:
-            answered = self._bounded(lease, answered_at)
-        used = lease.tokens if tokens is None else max(0, tokens)
-
-        def work(connection: sqlite3.Connection, moment: Moment) -> bool:
-            if lease.mends and outcome == "ok":
-                ledger_rests.heal(connection, lease.mends, moment)
-            if lease.is_trial:
-                ledger_rests.end_trial(connection, lease.id)
-            if lease.conversation and outcome == "ok":
-                from freellm_cli.storage import ledger_history
-
-                ledger_history.remember(
-                    connection, lease.conversation, lease.candidate.credential, moment.wall
-                )
-            row = ledger_leases.find(connection, lease.id)
-            if row is None:
-                return False
-            ledger_leases.end(
-                connection, row, moment, answered=answered, tokens=used, requests=requests
-            )
-            return True
-
-        found = self._write(work)
-        self._forget(lease)
-        return found
-
-    def release(self, lease: Lease) -> None:
-        """Ends a lease that was never sent: it is as if it never was. One that was marked sent is settled
-        with its estimate."""
-        if lease.sent:
-            self.settle(lease, tokens=None, answered_at=None, outcome="unknown")
-            return
-
-        def work(connection: sqlite3.Connection, moment: Moment) -> None:
-            if lease.is_trial:
-                ledger_rests.end_trial(connection, lease.id)
-            row = ledger_leases.find(connection, lease.id)
-            if row is not None:
-                ledger_leases.end(connection, row, moment, answered=None, tokens=0, requests=0)
-
-        self._write(work)
-        self._forget(lease)
-
-    def _forget(self, lease: Lease) -> None:
-        if self._mine.pop(lease.id, None) is not None and self._owner is not None:
-            self._owner.give_back(lease.place)
-        self._settled += 1
-        if self._settled % _TIDY_EVERY == 0:
-            self._tidy()
-        self._wake(lease)
-
-    def _wake(self, lease: Lease) -> None:
-        if self._room is not None:
-            self._room.wake_first([lease.candidate])
 
     # This process
 

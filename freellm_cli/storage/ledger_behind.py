@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
-Work = Callable[[], None]
+if TYPE_CHECKING:
+    from freellm_cli.storage.ledger_endings import Ending
 
 GATHER_S = 0.004
 """So long the first waits for company. Others learn that much later that a place is free."""
@@ -19,33 +21,35 @@ _AFTER_TROUBLE_S = 1.0
 
 
 class Behind:
-    """Works of any thread, written by one of its own.
+    """Endings of any thread, written by one of its own.
 
-    `together()` makes one transaction of what runs in it; works are taken from here only inside it, so
-    nobody who has the file's lock can miss one. Works that fail together are tried alone;
-    `notice(text)` is told of one that fails then too. A work may so run twice, the first time undone.
+    `together()` makes one transaction of what runs in it; endings are taken from here only inside it, so
+    nobody who has the file's lock can miss one. `end(endings)` writes them. Those that fail together are
+    tried alone; `notice(text)` is told of one that fails then too.
     """
 
     def __init__(
         self,
         together: Callable[[], AbstractContextManager[None]],
+        end: Callable[[Sequence[Ending]], object],
         notice: Callable[[str], None],
         gather_s: float = GATHER_S,
     ) -> None:
         self._gather_s = gather_s
         self._together = together
+        self._end = end
         self._notice = notice
-        self._works: deque[Work] = deque()
+        self._endings: deque[Ending] = deque()
         self._come = threading.Event()
         self._ending = threading.Event()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
-    def add(self, work: Work) -> bool:
+    def add(self, ending: Ending) -> bool:
         """False when there are too many already: nothing was added."""
-        if len(self._works) >= MOST or self._ending.is_set():
+        if len(self._endings) >= MOST or self._ending.is_set():
             return False
-        self._works.append(work)
+        self._endings.append(ending)
         if not self._come.is_set():
             self._come.set()
             if self._thread is None:
@@ -53,29 +57,29 @@ class Behind:
         return True
 
     def __bool__(self) -> bool:
-        return bool(self._works)
+        return bool(self._endings)
 
     def write(self) -> bool:
         """Writes all that are there; whether there were any. Raises StoreError when the file cannot be
         used at all; nothing is lost then."""
-        taken: list[Work] = []
+        if not self._endings:
+            return False
+        taken: list[Ending] = []
         try:
             with self._together():
-                while self._works:
-                    taken.append(self._works.popleft())
-                for work in taken:
-                    work()
+                while self._endings:
+                    taken.append(self._endings.popleft())
+                self._end(taken)
         except Exception:
             if not taken:
                 raise
             self._write_each(taken)
         return bool(taken)
 
-    def _write_each(self, works: list[Work]) -> None:
-        for work in works:
+    def _write_each(self, endings: list[Ending]) -> None:
+        for ending in endings:
             try:
-                with self._together():
-                    work()
+                self._end([ending])
             except Exception as error:  # noqa: BLE001 - told, and the others must go on
                 self._notice(f"what became of a request could not be written: {error}")
 

@@ -29,6 +29,9 @@ ON CONFLICT (counter, number) DO UPDATE SET
     requests = requests + excluded.requests,
     tokens = tokens + excluded.tokens
 """
+Pieces = dict[tuple[int, int], Slice]
+"""By counter and number."""
+
 _KEPT_S = 40 * 86_400.0
 """A counter that nothing touched for so long is forgotten: longer than any month."""
 
@@ -150,10 +153,34 @@ def count(
     connection: sqlite3.Connection, counters: Iterable[Counter], use: Use, moment: Moment
 ) -> None:
     """Adds a use to every window it may fall in. `save` is the caller's."""
+    pieces: Pieces = {}
+    gather(pieces, counters, use, moment)
+    add(connection, pieces)
+
+
+def gather(pieces: Pieces, counters: Iterable[Counter], use: Use, moment: Moment) -> None:
+    """As `count`, but what sliding windows get is kept in `pieces`, for `add`."""
     for counter in counters:
         piece = counter.count(use, moment)
-        if piece is not None:
-            connection.execute(_COUNT_SLICE, (counter.id, *piece))
+        if piece is None:
+            continue
+        key = (counter.id, piece.number)
+        before = pieces.get(key)
+        if before is not None:
+            piece = Slice(
+                piece.number,
+                max(piece.at, before.at),
+                piece.requests + before.requests,
+                piece.tokens + before.tokens,
+            )
+        pieces[key] = piece
+
+
+def add(connection: sqlite3.Connection, pieces: Pieces) -> None:
+    if pieces:
+        connection.executemany(
+            _COUNT_SLICE, [(counter, *piece) for (counter, _), piece in pieces.items()]
+        )
 
 
 def amend(

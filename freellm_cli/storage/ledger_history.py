@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 
 from freellm_cli.storage.ledger_reports import Trace
 
@@ -14,20 +15,22 @@ LONGEST_TRACE = 6_144
 candidates, in the end its attempts."""
 _TOLD = 120
 _DROPPED_TOGETHER = 50
+_INSERT = "INSERT INTO request (id, at, trace) VALUES (?, ?, ?)"
 
 
-def record(connection: sqlite3.Connection, trace: Trace) -> bool:
+def record(connection: sqlite3.Connection, traces: Sequence[Trace]) -> bool:
     """True now and then, whoever asks: it is time to tidy up."""
-    text = _fitting(trace)
-    number = connection.execute(
-        "INSERT INTO request (id, at, trace) VALUES (?, ?, ?)",
-        (str(trace["id"]), float(trace["at"]), text),
-    ).lastrowid
-    if (number or 0) % _DROPPED_TOGETHER == 0:
-        connection.execute(
-            "DELETE FROM request WHERE number <= ?", ((number or 0) - REQUESTS_KEPT,)
-        )
-    return (number or 0) % REQUESTS_KEPT == 0
+    rows = [(str(trace["id"]), float(trace["at"]), _fitting(trace)) for trace in traces]
+    connection.executemany(_INSERT, rows[:-1])
+    number = connection.execute(_INSERT, rows[-1]).lastrowid or 0
+    if _has_passed(number, len(rows), _DROPPED_TOGETHER):
+        connection.execute("DELETE FROM request WHERE number <= ?", (number - REQUESTS_KEPT,))
+    return _has_passed(number, len(rows), REQUESTS_KEPT)
+
+
+def _has_passed(number: int, new: int, step: int) -> bool:
+    """Whether a multiple of `step` is among the `new` numbers that end with `number`."""
+    return number // step != (number - new) // step
 
 
 def requests(connection: sqlite3.Connection, amount: int) -> list[Trace]:

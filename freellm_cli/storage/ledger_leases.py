@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from freellm_cli.core.counters import Counter, Moment, Use
@@ -26,36 +26,49 @@ class Row(NamedTuple):
 _SELECT = "SELECT id, owner, counters, tokens, opened, deadline, answered FROM lease"
 
 
-def find(connection: sqlite3.Connection, lease: int) -> Row | None:
-    row = connection.execute(f"{_SELECT} WHERE id = ?", (lease,)).fetchone()
-    return None if row is None else Row._make(row)
+class Spent(NamedTuple):
+    """A lease at its end. `answered`: as of when it is counted (now if None); with `requests` and `tokens` 0
+    and no `answered` it never was."""
+
+    row: Row
+    answered: float | None
+    tokens: int
+    requests: int
 
 
-def end(
-    connection: sqlite3.Connection,
-    row: Row,
-    moment: Moment,
-    *,
-    answered: float | None,
-    tokens: int,
-    requests: int,
-) -> None:
-    """Takes a lease out of the file and counts what it used as of `answered` (now if None); with
-    `requests` and `tokens` 0 and no `answered` it never was."""
-    connection.execute("DELETE FROM lease WHERE id = ?", (row.id,))
-    if not row.counters:
+def find(connection: sqlite3.Connection, leases: Sequence[int]) -> list[Row]:
+    """Those that are in the file; at most a thousand at once."""
+    wanted = ", ".join("?" * len(leases))
+    rows = connection.execute(f"{_SELECT} WHERE id IN ({wanted})", leases)
+    return [Row._make(row) for row in rows]
+
+
+def end(connection: sqlite3.Connection, ended: Sequence[Spent], moment: Moment) -> None:
+    """Takes leases out of the file and counts what they used."""
+    if not ended:
         return
-    counters = ledger_counters.load_by_id(connection, row.counters.split(","), moment)
-    if row.answered is not None:
-        _settle_counted(connection, row, counters, moment, tokens)
-    else:
+    leases = [each.row.id for each in ended]
+    wanted = ", ".join("?" * len(leases))
+    connection.execute(f"DELETE FROM lease WHERE id IN ({wanted})", leases)  # noqa: S608 - marks
+    identities = {name for each in ended for name in each.row.counters.split(",") if name}
+    if not identities:
+        return
+    loaded = ledger_counters.load_by_id(connection, sorted(identities), moment)
+    known = {str(counter.id): counter for counter in loaded}
+    pieces: ledger_counters.Pieces = {}
+    for row, answered, tokens, requests in ended:
+        counters = [known[name] for name in row.counters.split(",") if name in known]
+        if row.answered is not None:
+            _settle_counted(connection, row, counters, moment, tokens)
+            continue
         for counter in counters:
             counter.close(row.tokens)
         if requests or tokens:
             at = moment.steady if answered is None else min(answered, moment.steady)
             use = Use(row.opened, max(at, row.opened), requests, tokens)
-            ledger_counters.count(connection, counters, use, moment)
-    ledger_counters.save(connection, counters, moment.steady)
+            ledger_counters.gather(pieces, counters, use, moment)
+    ledger_counters.add(connection, pieces)
+    ledger_counters.save(connection, loaded, moment.steady)
 
 
 def _settle_counted(
@@ -139,14 +152,10 @@ class Sweep:
             return True
         connection.execute("UPDATE rest SET tried_by = 0 WHERE tried_by = ?", (row.id,))
         spent = answered is not None
-        end(
-            connection,
-            row,
-            moment,
-            answered=answered or (_latest_arrival(row, board, moment) if spent else None),
-            tokens=row.tokens if spent else 0,
-            requests=1 if spent else 0,
-        )
+        used = Spent(row, None, 0, 0)
+        if spent:
+            used = Spent(row, answered or _latest_arrival(row, board, moment), row.tokens, 1)
+        end(connection, [used], moment)
         return True
 
     def _answered(self, row: Row, board: Board | None) -> float | None:

@@ -35,6 +35,7 @@ class LedgerLessons(LedgerStore):
     """Part of `storage.ledger.Ledger`."""
 
     _lessons: tuple[float, Lessons] | None = None
+    _paced: int = 1
 
     def lessons(self) -> Lessons:
         """As of a second ago at most; what this process taught counts at once."""
@@ -109,6 +110,11 @@ class LedgerLessons(LedgerStore):
                 >= ledger_accounts.AGAIN_AND_AGAIN
             )
         )
+
+    @property
+    def finds_rates(self) -> bool:
+        """Whether any rate is being found by trying, as of this process's latest look."""
+        return bool(self._paced)
 
     def pace_answered(self, meter: str, opened: float) -> None:
         from freellm_cli.storage import ledger_paces

@@ -202,7 +202,7 @@ class LedgerRecords(LedgerLessons):
         """Keeps what became of a request; the latest 2,000 are kept."""
         from freellm_cli.storage import ledger_history
 
-        if self._write(lambda connection, moment: ledger_history.record(connection, trace)):
+        if self._write(lambda connection, moment: ledger_history.record(connection, [trace])):
             self._tidy()
 
     def requests(self, amount: int = 20) -> list[Trace]:

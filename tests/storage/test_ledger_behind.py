@@ -6,7 +6,9 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
 
@@ -14,8 +16,11 @@ import pytest
 
 from freellm_cli.core.rotation import Candidate
 from freellm_cli.storage import ledger_behind
-from freellm_cli.storage.ledger import Lease, Ledger
-from tests.support.ledgers import CLOCKS, House, house, take
+from freellm_cli.storage.ledger import Lease, Ledger, Refused, Wait
+from freellm_cli.storage.ledger_crowd import Ask, Crowd
+from freellm_cli.storage.ledger_endings import Ending
+from freellm_cli.storage.ledger_look import Request
+from tests.support.ledgers import CLOCKS, House, ask, house, take
 from tests.support.targets import at_once, per_minute, target
 
 NEVER_BY_ITSELF = 1_000.0
@@ -27,20 +32,18 @@ def home(tmp_path: Path) -> Iterator[House]:
         yield made
 
 
-def end(ledger: Ledger, lease: Lease, tokens: int = 30) -> None:
+def end(ledger: Ledger, lease: Lease, lesson: Callable[[], None] | None = None) -> None:
     now = CLOCKS[ledger].now()
-
-    def work() -> None:
-        ledger.settle(lease, tokens=tokens, answered_at=now, outcome="ok")
-        ledger.record_request({"id": lease.request_id, "at": now})
-
-    ledger.after_answer(work)
+    trace = {"id": lease.request_id, "at": now}
+    ledger.after_answer(Ending(lease, 30, now, "ok", trace=trace, lesson=lesson))
 
 
-def spent(ledger: Ledger, candidate: Candidate, **more: str) -> Lease:
+def spent(
+    ledger: Ledger, candidate: Candidate, lesson: Callable[[], None] | None = None, **more: str
+) -> Lease:
     lease = take(ledger, candidate, **more)
     ledger.mark_sent(lease)
-    end(ledger, lease)
+    end(ledger, lease, lesson)
     return lease
 
 
@@ -105,25 +108,77 @@ def test_one_that_cannot_be_written_does_not_take_others_with_it(home: House) ->
     def fail() -> None:
         raise ValueError("no such thing")
 
-    spent(ledger, one, request_id="req_1")
-    ledger.after_answer(fail)
-    spent(ledger, one, request_id="req_2")
-    assert [trace["id"] for trace in ledger.requests()] == ["req_2", "req_1"]
-    assert ledger.usage(one.limits)[0].used == 2
+    leases = [take(ledger, one, request_id=f"req_{number}") for number in (1, 2, 3)]
+    for lease in leases:
+        ledger.mark_sent(lease)
+        end(ledger, lease, fail if lease is leases[1] else None)
+    assert [trace["id"] for trace in ledger.requests()] == ["req_3", "req_1"]
+    assert [lease.request_id for lease in ledger.open_leases()] == ["req_2"]
+    assert ledger.usage(one.limits)[0].used == 3
     assert [notice for notice in home.notices if "no such thing" in notice]
 
 
 def test_too_many_are_not_put_off(home: House) -> None:
-    ledger = home.ledger()
+    ledger, other = home.ledger(), home.ledger()
     ledger.write_behind(NEVER_BY_ITSELF)
-    done: list[int] = []
-    for number in range(ledger_behind.MOST):
-        ledger.after_answer(lambda number=number: done.append(number))
-    assert done == []
-    ledger.after_answer(lambda: done.append(-1))
-    assert done == [-1]
-    ledger.requests()
-    assert len(done) == ledger_behind.MOST + 1
+    one = target("a", at_once(100))
+    leases = [take(ledger, one) for _ in range(ledger_behind.MOST // 20)]
+    for lease in leases:
+        ledger.mark_sent(lease)
+    for _ in range(20):
+        for lease in leases:
+            end(ledger, lease)
+    assert len(other.open_leases()) == len(leases)
+    end(ledger, leases[0])
+    assert len(other.open_leases()) == len(leases) - 1
+
+
+def test_many_threads_share_what_there_is(home: House) -> None:
+    ledger = home.ledger()
+    ledger.write_behind()
+    keys = [target("a", per_minute(40)), target("b", per_minute(40))]
+    found: list[Lease | Wait | Refused] = []
+
+    def work() -> None:
+        for _ in range(10):
+            lease = ask(ledger, keys)
+            found.append(lease)
+            if isinstance(lease, Lease):
+                ledger.mark_sent(lease)
+                end(ledger, lease)
+
+    threads = [threading.Thread(target=work) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    given = Counter(each.candidate.credential for each in found if isinstance(each, Lease))
+    assert given == {"a": 40, "b": 40}
+    assert len(found) == 160
+    assert [usage.used for key in keys for usage in ledger.usage(key.limits)] == [40, 40]
+    assert ledger.open_leases() == []
+
+
+def test_a_look_that_fails_takes_no_other_with_it(home: House) -> None:
+    looked: list[int] = []
+
+    def look_for(asks: list[Ask]) -> None:
+        looked.append(len(asks))
+        if any(each.request.tokens < 0 for each in asks):
+            raise ValueError("less than nothing")
+        for each in asks:
+            each.found = refused
+
+    refused = Refused(None, None, False)
+    crowd = Crowd(look_for)
+    good = Request((), 1, "req", 0.0)
+    assert crowd.look(good, None) is refused
+    with pytest.raises(ValueError, match="less than nothing"):
+        crowd.look(good._replace(tokens=-1), None)
+    asks = [Ask(good, None), Ask(good._replace(tokens=-1), None), Ask(good, None)]
+    crowd._look(asks)
+    assert [each.found for each in asks] == [refused, None, refused]
+    assert [type(each.error) for each in asks] == [type(None), ValueError, type(None)]
 
 
 KILLED = textwrap.dedent(
