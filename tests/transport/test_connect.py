@@ -151,7 +151,7 @@ def test_whoever_gives_up_ends_the_wait_for_a_connection(
     leaving = threading.Timer(0.1, cancel.cancel)
     leaving.start()
     began = monotonic()
-    with pytest.raises(OSError):  # noqa: PT011 - whatever the system calls it
+    with pytest.raises(OSError):
         connect("localhost", 1, resolve=lambda *_: places, left=lambda: 20.0, cancel=cancel)
     assert monotonic() - began < 5
     leaving.join()
