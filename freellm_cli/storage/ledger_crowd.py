@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from freellm_cli.storage.ledger_look import Request
     from freellm_cli.storage.ledger_values import Lease, Refused, Wait
 
+MOST = 8
+"""So many at once: the first of a hundred should not wait until all have been looked for."""
+
 
 class Ask:
     """A thread's question. `until`: the deadline as wall time, in place of the request's."""
@@ -55,7 +58,7 @@ class Crowd:
         return mine.found
 
     def _lead(self) -> None:
-        asks = [self._asks.popleft() for _ in range(len(self._asks))]
+        asks = [self._asks.popleft() for _ in range(min(MOST, len(self._asks)))]
         try:
             self._look(asks)
         finally:
