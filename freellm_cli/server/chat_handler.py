@@ -55,13 +55,22 @@ def answer_chat(
     """Answers one question. Raises FreellmError, which the app writes in the dialect, or ClientGone."""
     if exchange.entry is not None:
         exchange.entry.face = face_name
-    face = registry.face(face_name)
-    ask = face.parse(parse_json(exchange.body), path_model, stream)
+    turns = app.household().runtime.turns
+    turns.take()
+    try:
+        ask = _parsed(exchange, face_name, path_model, stream)
+        Conversation(app, exchange, ask, face_name).run()
+    finally:
+        turns.leave()
+
+
+def _parsed(exchange: Exchange, face_name: str, path_model: str, stream: bool | None) -> Ask:
+    ask = registry.face(face_name).parse(parse_json(exchange.body), path_model, stream)
     if face_name == "gemini" and stream and "alt=sse" not in exchange.head.query:
         from freellm_cli.core.faces.gemini import as_array
 
         ask = as_array(ask)
-    Conversation(app, exchange, ask, face_name).run()
+    return ask
 
 
 class Conversation:
@@ -143,6 +152,7 @@ class Conversation:
         ]
 
     def _stream(self, answer: Answer) -> None:
+        self._house.runtime.turns.leave()
         exchange = self._exchange
         writer = exchange.writer
         assert writer is not None
@@ -162,7 +172,9 @@ class Conversation:
                 hint="a larger max_tokens helps when it thinks first",
             )
         writer = self._writer_for(request, request.model or answer.answerer.model_id)
-        self._exchange.answer(200, writer.whole(completion))
+        body = writer.whole(completion)
+        self._house.runtime.turns.leave()
+        self._exchange.answer(200, body)
 
     def _log(self, request: ChatRequest, answer: Answer) -> None:
         entry = self._exchange.entry

@@ -23,7 +23,7 @@ from freellm_cli.services.outcome import (
     settle_answer,
 )
 from freellm_cli.services.pool import Excluded, Plan, Pool, PoolTarget
-from freellm_cli.storage.ledger import Lease, Reason
+from freellm_cli.storage.ledger import Lease, Reason, Wait
 from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
@@ -136,6 +136,7 @@ class _Call:
         pause = backoff_s(tries, self._runtime.rng.random())
         if pause >= self._left():
             raise final_error(self._plan, self._verdicts, self._excluded)
+        self._runtime.turns.leave()
         self._clock.sleep(pause)
         self._open, self._later = self._later, {}
 
@@ -152,13 +153,17 @@ class _Call:
             wait_policy=self._runtime.settings.wait,
             reserve=self._options.reserve,
             abandoned=self._is_abandoned,
-            on_wait=lambda found: self._note(found.reasons),
+            on_wait=self._about_to_wait,
         )
         self._note(outcome.passed_over if isinstance(outcome, Lease) else outcome.reasons)
         if isinstance(outcome, Lease):
             return outcome
         self._check_caller()
         raise final_error(self._plan, self._verdicts, self._excluded, refused=outcome)
+
+    def _about_to_wait(self, found: Wait) -> None:
+        self._runtime.turns.leave()
+        self._note(found.reasons)
 
     def _note(self, reasons: tuple[Reason, ...]) -> None:
         self._in_the_way |= {(item.target, item.why): item for item in reasons}
@@ -168,6 +173,7 @@ class _Call:
         self._tries[key] = self._tries.get(key, 0) + 1
         hedge = self._runtime.settings.hedge
         if hedge is not None and len(self._open) > 1:
+            self._runtime.turns.leave()
             return self._ask_hedged(lease, target, hedge)
         begun = self._clock.monotonic()
         try:
@@ -193,7 +199,7 @@ class _Call:
 
         def send(item: PoolTarget) -> Opened | Failed:
             return attempt(
-                self._without_dropped(item),
+                item.without(self._dropped.get(item.candidate.key)),
                 self._request,
                 self._runtime.dialect(item.provider),
                 self._runtime.transport,
@@ -209,6 +215,7 @@ class _Call:
         if target.credential.kind == "oauth":
             from freellm_cli.services.oauth_attempt import attempt_with_login
 
+            self._runtime.turns.leave()
             return attempt_with_login(self._runtime, target, send, left_s=self._left())
         return send(target)
 
@@ -253,14 +260,6 @@ class _Call:
         key = found.candidate.key
         self._tries[key] = self._tries.get(key, 0) + 1
         return found, self._open[key]
-
-    def _without_dropped(self, target: PoolTarget) -> PoolTarget:
-        dropped = self._dropped.get(target.candidate.key)
-        if not dropped:
-            return target
-        quirks = dict(target.target.quirks)
-        quirks["drop"] = [*quirks.get("drop", ()), *sorted(dropped)]
-        return target._replace(target=target.target._replace(quirks=quirks))
 
     def _failed(self, lease: Lease, target: PoolTarget, failed: Failed, begun: float) -> None:
         verdict = failed.verdict

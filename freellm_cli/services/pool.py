@@ -40,6 +40,14 @@ class PoolTarget(NamedTuple):
     timeouts: Timeouts
     counted_tokens: int
 
+    def without(self, fields: frozenset[str] | None) -> PoolTarget:
+        """This target, to which `fields` of a request are not sent."""
+        if not fields:
+            return self
+        quirks = dict(self.target.quirks)
+        quirks["drop"] = [*quirks.get("drop", ()), *sorted(fields)]
+        return self._replace(target=self.target._replace(quirks=quirks))
+
 
 class Excluded(NamedTuple):
     """A target (or a whole model) that this request cannot use, and why."""

@@ -14,6 +14,7 @@ from freellm_cli.core.dice import Dice
 from freellm_cli.core.redaction import Redactor
 from freellm_cli.services.system_clock import SystemClock, SystemDice
 from freellm_cli.storage.paths import Paths, find_paths
+from freellm_cli.transport.turns import Turns
 
 if TYPE_CHECKING:
     from freellm_cli.core.catalog import ProviderSpec
@@ -61,6 +62,8 @@ class Runtime:
         """Told of every attempt that a provider refused or failed; must be quick."""
         self._overrides = dict(overrides or {})
         self._transport = transport
+        self.turns = Turns()
+        """Of threads that work for requests: whoever has one leaves it before a wait."""
         self._settings: Settings | None = None
         self._packaged: Catalog | None = None
         self._catalog: Catalog | None = None
@@ -235,7 +238,7 @@ class Runtime:
         if self._transport is None:
             from freellm_cli.transport.client import HttpTransport
 
-            self._transport = HttpTransport(env=self.env, clock=self.clock)
+            self._transport = HttpTransport(env=self.env, clock=self.clock, turns=self.turns)
         return self._transport
 
     def new_request_id(self) -> str:
@@ -258,6 +261,7 @@ class Runtime:
         new._packaged = self._packaged
         new._ledger = self.ledger
         new._transport = self.transport
+        new.turns = self.turns
         return new
 
     def close(self) -> None:

@@ -32,7 +32,6 @@ from freellm_cli.storage.ledger_values import (
 from freellm_cli.storage.owners import Owner
 
 if TYPE_CHECKING:
-    from freellm_cli.storage.ledger_crowd import Ask, Crowd
     from freellm_cli.storage.ledger_reports import Rest as Rest
     from freellm_cli.storage.ledger_reports import Usage as Usage
     from freellm_cli.storage.ledger_reports import View as View
@@ -81,7 +80,6 @@ class Ledger(LedgerEndings):
         self._prefix = 0
         self._numbers = count(1)
         self._mine = {}
-        self._crowd: Crowd | None = None
         self._swept = float("-inf")
 
     def close(self) -> None:
@@ -95,13 +93,8 @@ class Ledger(LedgerEndings):
 
     def write_behind(self, gather_s: float | None = None) -> None:
         """From now on endings given to `after_answer` are written `gather_s` later (None: a few milliseconds)
-        with those of other answers, and the looks of many threads are one transaction: for a process that
-        gives many answers. What is not written when the process is killed is counted from the leases, as
-        for any that died."""
-        if self._crowd is None:
-            from freellm_cli.storage.ledger_crowd import Crowd
-
-            self._crowd = Crowd(self._look_for)
+        with those of other answers: for a process that gives many. What is not written when the process is
+        killed is counted from the leases, as for any that died."""
         self._begin_behind(gather_s)
 
     # Taking
@@ -195,21 +188,11 @@ class Ledger(LedgerEndings):
 
     def _look(self, request: Request, until: float | None = None) -> Lease | Wait | Refused:
         """`until`: the deadline as wall time, in place of the request's."""
-        if self._crowd is not None:
-            return self._crowd.look(request, until)
         return self._keep(
             self._write(
                 lambda connection, moment: self._look_once(connection, moment, request, until)
             )
         )
-
-    def _look_for(self, asks: list[Ask]) -> None:
-        def work(connection: sqlite3.Connection, moment: Moment) -> list[Lease | Wait | Refused]:
-            self._catch_up()
-            return [self._look_once(connection, moment, each.request, each.until) for each in asks]
-
-        for ask, found in zip(asks, self._write(work), strict=True):
-            ask.found = self._keep(found)
 
     def _keep(self, found: Lease | Wait | Refused) -> Lease | Wait | Refused:
         if isinstance(found, Lease):

@@ -17,6 +17,7 @@ from freellm_cli.transport.head import request_head
 from freellm_cli.transport.pool import MAX_IDLE, MAX_IDLE_AGE, Connection, Pool
 from freellm_cli.transport.target import Target, parse_target, split_url
 from freellm_cli.transport.tls import Trust
+from freellm_cli.transport.turns import Turns
 from freellm_cli.transport.wire import Answer, Call, Wire
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class HttpTransport:
     """What `transport.base.Transport` promises, for any number of threads.
 
     `env` may name proxies and certificates (`transport.proxies`, `transport.tls`); `resolve` is as
-    `socket.getaddrinfo`; `max_idle` connections to a host are kept for at most `max_idle_age` seconds.
+    `socket.getaddrinfo`; `max_idle` connections to a host are kept for at most `max_idle_age` seconds. A
+    thread that has its turn (`turns`) leaves it while it waits here.
     """
 
     def __init__(
@@ -44,7 +46,9 @@ class HttpTransport:
         resolve: Resolve = socket.getaddrinfo,
         max_idle: int = MAX_IDLE,
         max_idle_age: float = MAX_IDLE_AGE,
+        turns: Turns | None = None,
     ) -> None:
+        self._turns = turns or Turns()
         self._monotonic = clock.monotonic
         self._proxies = _proxies(env)
         self._dialer = Dialer(trust or Trust(env), resolve)
@@ -64,13 +68,18 @@ class HttpTransport:
         proxy = self._proxies.choose(target) if self._proxies else None
         place = (target.scheme, target.host, str(target.port), proxy.label if proxy else "")
         head = _head(request, target, proxy)
-        call = Call(target.authority, timeouts, self._monotonic)
+        call = Call(target.authority, timeouts, self._monotonic, self._turns)
         kept = self._pool.take(place)
         if kept is not None:
             answer = self._ask(kept, request, head, call, on_sent, cancel)
             if answer is not None:
                 return self._accept(kept, answer, target, proxy, call)
-        fresh = self._dialer.dial(target, proxy, place, call, cancel)
+        had_turn = self._turns.leave()
+        try:
+            fresh = self._dialer.dial(target, proxy, place, call, cancel)
+        finally:
+            if had_turn:
+                self._turns.take()
         answer = self._ask(fresh, request, head, call, on_sent, cancel)
         assert answer is not None
         return self._accept(fresh, answer, target, proxy, call)
@@ -162,6 +171,7 @@ def _write(connection: Connection, head: bytes, body: bytes, call: Call) -> bool
             connection.wait_at_most(call.left())
             connection.sock.sendall(head + body)
             return False
+        call.turns.leave()
         call.await_more()
         connection.wait_at_most(call.left())
         connection.sock.sendall(head + body[:ONE_WRITE])

@@ -17,6 +17,7 @@ from freellm_cli.core.http import Headers, Timeouts
 from freellm_cli.transport.chunks import BadChunk, ChunkDecoder
 from freellm_cli.transport.head import AnswerHead, BadHead, read_head
 from freellm_cli.transport.pool import Connection
+from freellm_cli.transport.turns import Turns
 
 READ_SIZE = 65_536
 BUFFER_SIZE = 16_384
@@ -27,10 +28,27 @@ _BODILESS = frozenset({204, 304})
 class Call:
     """What a call may still take, in the seconds of `monotonic`, and the words for how it can fail."""
 
-    __slots__ = ("_fault", "_idle", "_monotonic", "_until", "host", "sent", "timeouts", "total_at")
+    __slots__ = (
+        "_fault",
+        "_idle",
+        "_monotonic",
+        "_until",
+        "host",
+        "sent",
+        "timeouts",
+        "total_at",
+        "turns",
+    )
 
-    def __init__(self, host: str, timeouts: Timeouts, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        host: str,
+        timeouts: Timeouts,
+        monotonic: Callable[[], float],
+        turns: Turns | None = None,
+    ) -> None:
         self.host = host
+        self.turns = turns or Turns()
         self.timeouts = timeouts
         self.sent = False
         self._monotonic = monotonic
@@ -110,6 +128,7 @@ class Wire(io.RawIOBase):
         if self._dry:
             return 0
         call = self._call
+        had_turn = call.turns.leave()
         try:
             self._connection.wait_at_most(call.left())
             got = self._connection.sock.recv_into(into)
@@ -119,6 +138,9 @@ class Wire(io.RawIOBase):
             raise call.fault(
                 "reset", f"{call.host} broke the connection off ({exc.strerror or 'reset'})."
             ) from exc
+        finally:
+            if had_turn:
+                call.turns.take()
         if got:
             self.heard = True
         return got

@@ -17,9 +17,7 @@ import pytest
 from freellm_cli.core.rotation import Candidate
 from freellm_cli.storage import ledger_behind
 from freellm_cli.storage.ledger import Lease, Ledger, Refused, Wait
-from freellm_cli.storage.ledger_crowd import Ask, Crowd
 from freellm_cli.storage.ledger_endings import Ending
-from freellm_cli.storage.ledger_look import Request
 from tests.support.ledgers import CLOCKS, House, ask, house, take
 from tests.support.targets import at_once, per_minute, target
 
@@ -157,28 +155,6 @@ def test_many_threads_share_what_there_is(home: House) -> None:
     assert len(found) == 160
     assert [usage.used for key in keys for usage in ledger.usage(key.limits)] == [40, 40]
     assert ledger.open_leases() == []
-
-
-def test_a_look_that_fails_takes_no_other_with_it(home: House) -> None:
-    looked: list[int] = []
-
-    def look_for(asks: list[Ask]) -> None:
-        looked.append(len(asks))
-        if any(each.request.tokens < 0 for each in asks):
-            raise ValueError("less than nothing")
-        for each in asks:
-            each.found = refused
-
-    refused = Refused(None, None, False)
-    crowd = Crowd(look_for)
-    good = Request((), 1, "req", 0.0)
-    assert crowd.look(good, None) is refused
-    with pytest.raises(ValueError, match="less than nothing"):
-        crowd.look(good._replace(tokens=-1), None)
-    asks = [Ask(good, None), Ask(good._replace(tokens=-1), None), Ask(good, None)]
-    crowd._look(asks)
-    assert [each.found for each in asks] == [refused, None, refused]
-    assert [type(each.error) for each in asks] == [type(None), ValueError, type(None)]
 
 
 KILLED = textwrap.dedent(
