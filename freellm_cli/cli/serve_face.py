@@ -12,7 +12,6 @@ from freellm_cli.core.errors import EXIT_DONE, ConfigError
 
 if TYPE_CHECKING:
     from freellm_cli.server.app import App
-    from freellm_cli.services.oauth_background import BackgroundRefresh
     from freellm_cli.services.runtime import Runtime
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP")
@@ -77,7 +76,6 @@ def _serve(face: Face, runtime: Runtime, show: Show | None) -> int:
     )
     stopping = threading.Event()
     before = _on_signals(stopping)
-    background = _background_refresh(runtime)
     try:
         try:
             app.start()
@@ -89,20 +87,8 @@ def _serve(face: Face, runtime: Runtime, show: Show | None) -> int:
         _wait(stopping)
         return _stop(face, app)
     finally:
-        if background is not None:
-            background.stop()
         for name, handler in before.items():
             signal.signal(name, handler)
-
-
-def _background_refresh(runtime: Runtime) -> BackgroundRefresh | None:
-    if not runtime.may_have_logins():
-        return None
-    from freellm_cli.services.oauth_background import BackgroundRefresh
-
-    background = BackgroundRefresh(runtime)
-    background.start()
-    return background
 
 
 def _announce(face: Face, app: App, show: Show | None) -> None:

@@ -34,9 +34,12 @@ def messages_from_contents(contents: object, system: object) -> list[Message]:
     turns = [contents] if isinstance(contents, dict | str) else contents
     if not isinstance(turns, list) or not turns:
         raise RequestRefused("contents must be a list with at least one content")
+    known = len(messages)
     reader = _Turns(messages)
     for number, turn in enumerate(turns):
         reader.add(turn, number)
+    if len(messages) == known:
+        raise RequestRefused("contents must hold at least one part")
     return messages
 
 
