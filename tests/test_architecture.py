@@ -50,6 +50,17 @@ def layer_of(path: Path) -> str:
     return parts[0] if len(parts) > 1 else ""
 
 
+def functions_of(path: Path) -> dict[str, int]:
+    """How many lines each has between its docstring and its end."""
+    found = {}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            body = node.body[1:] if ast.get_docstring(node) else node.body
+            if body:
+                found[node.name] = (node.end_lineno or 0) - body[0].lineno + 1
+    return found
+
+
 def imports_of(path: Path, *, top_only: bool = False) -> list[str]:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     nodes = _top_level(tree) if top_only else list(ast.walk(tree))
@@ -122,4 +133,6 @@ def test_the_hot_path_imports_nothing_heavy_at_its_top(path: Path) -> None:
 def test_modules_stay_small_and_named(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").count("\n")
     assert lines <= 400, f"{lines} lines: which two ideas share this room?"
+    long = {name: size for name, size in functions_of(path).items() if size > 40}
+    assert not long, "which two things are done here?"
     assert not {path.stem} & {"utils", "util", "helpers", "common", "manager"}

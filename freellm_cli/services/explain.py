@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from freellm_cli.core.errors import UnknownName
@@ -12,6 +13,7 @@ from freellm_cli.services.spell import spell_seconds, spell_until
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
+    from freellm_cli.storage.ledger import View
 
 
 def why(runtime: Runtime, request_id: str = "") -> Result:
@@ -47,8 +49,12 @@ def _story(trace: dict[str, Any], now: float) -> list[Block]:
         waited = answerer["waited_s"] - sum(tried[:-1])
         if waited >= 0.05:
             facts.append(("waited", f"{waited:.1f} s for a limit"))
-    blocks: list[Block] = [Facts(tuple(facts))]
-    attempts = trace.get("attempts") or []
+    return [Facts(tuple(facts)), *_tables(trace, now)]
+
+
+def _tables(trace: dict[str, Any], now: float) -> list[Block]:
+    """Who was tried, who was not free, who could not be asked."""
+    blocks: list[Block] = []
     rows = tuple(
         (
             Cell(item["target"], "strong"),
@@ -56,7 +62,7 @@ def _story(trace: dict[str, Any], now: float) -> list[Block]:
             f"{item['seconds']:.2f} s",
             str(item["message"]).split("\n")[0][:120],
         )
-        for item in attempts
+        for item in trace.get("attempts") or []
     )
     if rows:
         blocks.append(Table(("tried", "outcome", "took", "message"), rows))
@@ -85,33 +91,9 @@ def route(runtime: Runtime, model: str) -> Result:
     needs = Needs(prompt_tokens=200, answer_tokens=200, capabilities=frozenset({"chat"}))
     plan = Pool(runtime).plan(model, needs)
     views = runtime.ledger.explain([item.candidate for item in plan.targets], tokens=400)
-    now = runtime.clock.now()
-    rows, data = [], []
-    for view in views:
-        reasons = [reason.text for reason in view.reasons]
-        step = view.candidate.step
-        state = Cell("free", "good") if view.is_free else Cell(spell_until(view.until, now), "warn")
-        rows.append(
-            (
-                str(step + 1),
-                Cell(view.candidate.key, "strong"),
-                state,
-                f"{view.load:.0%}",
-                "; ".join(reasons),
-            )
-        )
-        data.append(
-            {
-                "step": step,
-                "target": view.candidate.key,
-                "free": view.is_free,
-                "until_s": None if view.until is None else round(max(0.0, view.until - now), 1),
-                "load": round(view.load, 4),
-                "reasons": reasons,
-            }
-        )
+    table, data = _standings(views, runtime.clock.now())
     blocks: list[Block] = [Line(notice, "warn") for notice in plan.route.notices]
-    blocks.append(Table(("step", "target", "free in", "load", "why not now"), tuple(rows)))
+    blocks.append(table)
     if plan.excluded:
         left_out = tuple((item.target, item.reason) for item in plan.excluded)
         blocks.append(Table(("left out", "why"), left_out))
@@ -126,3 +108,25 @@ def route(runtime: Runtime, model: str) -> Result:
         "notices": list(plan.route.notices),
     }
     return Result(result, tuple(blocks))
+
+
+def _standings(views: Iterable[View], now: float) -> tuple[Table, list[dict[str, Any]]]:
+    """How each target stands, for people and for programs."""
+    rows, data = [], []
+    for view in views:
+        reasons = [reason.text for reason in view.reasons]
+        key, step = view.candidate.key, view.candidate.step
+        state = Cell("free", "good") if view.is_free else Cell(spell_until(view.until, now), "warn")
+        load = f"{view.load:.0%}"
+        rows.append((str(step + 1), Cell(key, "strong"), state, load, "; ".join(reasons)))
+        data.append(
+            {
+                "step": step,
+                "target": key,
+                "free": view.is_free,
+                "until_s": None if view.until is None else round(max(0.0, view.until - now), 1),
+                "load": round(view.load, 4),
+                "reasons": reasons,
+            }
+        )
+    return Table(("step", "target", "free in", "load", "why not now"), tuple(rows)), data

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from freellm_cli.core.credentials import Credential, find_credential
 from freellm_cli.core.errors import CredentialRefused, FreellmError, UsageError
@@ -15,6 +15,7 @@ from freellm_cli.services.secret_place import add_to_place
 if TYPE_CHECKING:
     from freellm_cli.core.catalog import ProviderSpec
     from freellm_cli.core.key_files import FoundKey
+    from freellm_cli.services.pots import Pot
     from freellm_cli.services.runtime import Runtime
 
 _STATE_STYLES = {"good": "good", "bad": "bad", "unknown": "warn"}
@@ -153,41 +154,41 @@ def list_keys(runtime: Runtime) -> Result:
     for item in credentials:
         rest = resting.get(f"credential:{item.id}")
         state = _state(item, rest.reason if rest else "")
-        pot = pot_of.get(item.id)
-        partners = [name for name in pot.credentials if name != item.id] if pot else []
-        data.append(
-            {
-                "id": item.id,
-                "provider": item.provider,
-                "kind": item.kind,
-                "label": item.label,
-                "account": pot.account if pot else "",
-                "account_known_by": pot.known_by if pot else "",
-                "key": item.secret.masked() if item.secret else "",
-                "fingerprint": item.fingerprint,
-                "source": item.source,
-                "enabled": item.enabled,
-                "state": state.text,
-                "shares_limits_with": partners,
-            }
-        )
-        rows.append(
-            (
-                Cell(item.id, "strong"),
-                item.label,
-                item.secret.masked() if item.secret else "no key needed",
-                (pot.account if pot else "")
-                + (f" (with {', '.join(partners)})" if partners else ""),
-                item.source,
-                state,
-            )
-        )
+        row, told = _listed(item, state, pot_of.get(item.id))
+        rows.append(row)
+        data.append(told)
     table = Table(
         ("id", "label", "key", "account", "source", "state"),
         tuple(rows),
         empty="no key stored yet: run `freellm keys add gemini`",
     )
     return Result({"keys": data}, (table,))
+
+
+def _listed(
+    item: Credential, state: Cell, pot: Pot | None
+) -> tuple[tuple[str | Cell, ...], dict[str, Any]]:
+    """A credential as a row for people and as data for programs."""
+    partners = [name for name in pot.credentials if name != item.id] if pot else []
+    account = pot.account if pot else ""
+    masked = item.secret.masked() if item.secret else ""
+    told = {
+        "id": item.id,
+        "provider": item.provider,
+        "kind": item.kind,
+        "label": item.label,
+        "account": account,
+        "account_known_by": pot.known_by if pot else "",
+        "key": masked,
+        "fingerprint": item.fingerprint,
+        "source": item.source,
+        "enabled": item.enabled,
+        "state": state.text,
+        "shares_limits_with": partners,
+    }
+    shared = f"{account} (with {', '.join(partners)})" if partners else account
+    name = Cell(item.id, "strong")
+    return (name, item.label, masked or "no key needed", shared, item.source, state), told
 
 
 def _state(item: Credential, resting: str) -> Cell:

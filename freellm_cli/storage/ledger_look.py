@@ -31,7 +31,11 @@ LONGEST_LINE = 500
 GRACE_S = 5.0
 """A lease is held to be abandoned so long after its request's deadline."""
 
+_LEASE = "INSERT INTO lease VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)"
 _RECENCY = "SELECT target, used FROM recency"
+_USED = """
+INSERT INTO recency VALUES (?, ?) ON CONFLICT (target) DO UPDATE SET used = excluded.used
+"""
 
 
 class Request(NamedTuple):
@@ -145,24 +149,9 @@ class Look:
         identity, place = holder.new_lease()
         expires = request.deadline + GRACE_S
         opened_in = ledger_counters.open_in(connection, counters, request.tokens, moment)
-        connection.execute(
-            "INSERT INTO lease VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)",
-            (
-                identity,
-                holder.name,
-                request.request_id,
-                candidate.key,
-                opened_in,
-                request.tokens,
-                moment.steady,
-                expires,
-            ),
-        )
-        connection.execute(
-            "INSERT INTO recency VALUES (?, ?) ON CONFLICT (target) DO UPDATE "
-            "SET used = excluded.used",
-            (candidate.key, moment.steady),
-        )
+        words = (identity, holder.name, request.request_id, candidate.key, opened_in)
+        connection.execute(_LEASE, (*words, request.tokens, moment.steady, expires))
+        connection.execute(_USED, (candidate.key, moment.steady))
         mends, trials = self._mends(candidate)
         if trials:
             ledger_rests.begin_trial(connection, trials, identity)
