@@ -55,10 +55,11 @@ def answer_chat(
     """Answers one question. Raises FreellmError, which the app writes in the dialect, or ClientGone."""
     if exchange.entry is not None:
         exchange.entry.face = face_name
+    ask = _parsed(exchange, face_name, path_model, stream)
     turns = app.household().runtime.turns
-    turns.take()
+    if not ask.request.stream:  # the pieces of a stream come when they come, and wait for nobody
+        turns.take()
     try:
-        ask = _parsed(exchange, face_name, path_model, stream)
         Conversation(app, exchange, ask, face_name).run()
     finally:
         turns.leave()
@@ -152,7 +153,6 @@ class Conversation:
         ]
 
     def _stream(self, answer: Answer) -> None:
-        self._house.runtime.turns.leave()
         exchange = self._exchange
         writer = exchange.writer
         assert writer is not None

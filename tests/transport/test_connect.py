@@ -135,7 +135,7 @@ def test_silence_everywhere_ends_with_the_time_for_connecting(
     with pytest.raises(TransportFault) as caught:
         client.ask("http://localhost:1/", timeouts=HASTY)
     assert (caught.value.fault, caught.value.sent) == ("connect_timeout", False)
-    assert count_descriptors() == before
+    assert count_descriptors() <= before
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere such a wait ends with its time")
@@ -155,4 +155,4 @@ def test_whoever_gives_up_ends_the_wait_for_a_connection(
         connect("localhost", 1, resolve=lambda *_: places, left=lambda: 20.0, cancel=cancel)
     assert monotonic() - began < 5
     leaving.join()
-    assert count_descriptors() == before
+    assert count_descriptors() <= before
