@@ -115,10 +115,15 @@ class Exchange:
                 self.connection.new_owner = owner
 
     def fail(self, error: FreellmError) -> None:
-        """`error` in the client's dialect: as a status, or in the stream that has begun."""
+        """`error` in the client's dialect: as a status, or in the stream that has begun; not at all behind a
+        whole answer."""
         writer = self._writer
         if self._begun and writer is not None and not self._ended:
             self.end_stream(writer.error(error))
+            return
+        if self._ended and self.bytes_out:
+            # A second answer would be taken for that to the next request.
+            self.keeps_alive = False
             return
         made = error_reply(error, self.request_id, registry.face(self.dialect))
         fields = dict(made.headers)

@@ -13,6 +13,7 @@ from freellm_cli.core.faces.errors import HttpRefusal
 from freellm_cli.server import status
 from freellm_cli.server.chat_handler import answer_chat, parse_json
 from freellm_cli.server.page import handlers as page_handlers
+from freellm_cli.server.reply import one_line
 from freellm_cli.server.router import Place
 from freellm_cli.services.serving_models import model_row, model_rows
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from freellm_cli.server.exchange import Exchange
 
 Handler = Callable[["App", "Exchange", Place], None]
+
+_LONGEST_NUMBER = 10
 
 
 def chat(app: App, exchange: Exchange, place: Place) -> None:
@@ -96,8 +99,8 @@ def embeddings(app: App, exchange: Exchange, place: Place) -> None:
         urgency=Urgency(lane=lane),
     )
     exchange.fields += [
-        ("x-freellm-model", made.model_id),
-        ("x-freellm-credential", made.credential),
+        ("x-freellm-model", one_line(made.model_id)),
+        ("x-freellm-credential", one_line(made.credential)),
         ("x-freellm-attempts", str(made.attempts)),
     ]
     if exchange.entry is not None:
@@ -117,7 +120,7 @@ def models(app: App, exchange: Exchange, place: Place) -> None:
         limit = query.get("limit", ["0"])[0]
         data = models_list.anthropic_list(
             rows,
-            limit=int(limit) if limit.isdecimal() else 0,
+            limit=int(limit) if limit.isdecimal() and len(limit) < _LONGEST_NUMBER else 0,
             after_id=query.get("after_id", [""])[0],
             before_id=query.get("before_id", [""])[0],
         )

@@ -9,6 +9,7 @@ from freellm_cli.core.catalog import filled_in
 from freellm_cli.core.credentials import Credential
 from freellm_cli.core.errors import CredentialRefused, FreellmError, TransportFault
 from freellm_cli.core.http import HttpRequest, Timeouts
+from freellm_cli.core.redaction import Redactor
 from freellm_cli.core.secret import Secret
 from freellm_cli.core.verdicts import classify
 
@@ -48,13 +49,14 @@ def check_key(
         return KeyCheck(
             "unknown", f"{provider.title} has no free way to check a key: the first call will tell"
         )
-    return _judge(runtime, provider, request, on_good)
+    return _judge(runtime, provider, request, secret, on_good)
 
 
 def _judge(
     runtime: Runtime,
     provider: ProviderSpec,
     request: HttpRequest,
+    secret: Secret,
     on_good: Callable[[bytes], object],
 ) -> KeyCheck:
     try:
@@ -68,7 +70,9 @@ def _judge(
     verdict = classify(
         provider=provider.id, status=response.status, headers=response.headers, body=body
     )
-    message = runtime.redactor.clean(verdict.message).strip().split("\n")[0][:200]
+    # A key that is not stored yet is unknown to the runtime's redactor, and half a key to any.
+    told = Redactor((secret,)).clean(runtime.redactor.clean(verdict.message))
+    message = told.strip().split("\n")[0][:200]
     if 200 <= response.status < 300 and verdict.kind not in _REFUSING:
         on_good(body)
         return KeyCheck("good", "accepted")

@@ -7,6 +7,10 @@ import socket
 
 import pytest
 
+from freellm_cli.core.errors import StoreError
+from freellm_cli.server.app import App
+from freellm_cli.server.exchange import Exchange
+from freellm_cli.server.router import Place
 from tests.support.raw_client import Raw, RawClient
 from tests.support.serving import HELLO, Served
 
@@ -95,6 +99,32 @@ def test_requests_that_were_sent_ahead_are_answered_in_order(house: Served) -> N
     raw = exchange(house, get + post(LENGTH) + get + last)
     statuses = [part.split(b" ", 1)[0] for part in raw.data.split(b"HTTP/1.1 ")[1:]]
     assert statuses == [b"200", b"200", b"200", b"404"]
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/embeddings"])
+def test_a_models_name_cannot_write_headers(house: Served, path: str) -> None:
+    body = {**HELLO, "model": "acme/x\r\nset-cookie: a=b", "input": "hi"}
+    reply = house.ask(path, body)
+    assert reply.status == 200
+    assert reply.headers["x-freellm-model"] == "acme/x  set-cookie: a=b"
+    assert "set-cookie" not in reply.headers
+
+
+def test_a_fault_behind_a_whole_answer_is_no_second_answer(house: Served) -> None:
+    def answer_and_fail(app: App, exchange: Exchange, place: Place) -> None:
+        exchange.answer_json({"status": "ok"})
+        raise StoreError("the disk is full")
+
+    house.app.handlers["healthz"] = answer_and_fail
+    get = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    raw = exchange(house, get)
+    assert (raw.status, raw.ended) == (200, "closed")
+    assert raw.data.count(b"HTTP/1.1 ") == 1
+
+
+def test_a_number_without_end_is_no_limit(house: Served) -> None:
+    path = "/v1/models?limit=" + "9" * 5000
+    assert house.ask(path, headers={"anthropic-version": "2023-06-01"}).status == 200
 
 
 def test_a_request_may_come_byte_by_byte(house: Served) -> None:

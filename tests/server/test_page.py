@@ -299,6 +299,19 @@ def test_a_provider_that_repeats_a_new_key_cannot_show_it(house: Served) -> None
 
 
 @pytest.mark.parametrize(
+    "pasted", [f"Bearer {NEW_KEY}", f'"{NEW_KEY}"', f"ACME_API_KEY={NEW_KEY};"]
+)
+@pytest.mark.parametrize("before", ["no such key: ", "x" * 185])
+def test_nor_can_it_when_the_key_was_pasted_with_more_or_its_end_is_cut_off(
+    house: Served, pasted: str, before: str
+) -> None:
+    text = {"error": {"message": before + NEW_KEY}}
+    house.sim.fail("status", status=401, body=text, on="any", times=None)
+    reply = post(house, "/page/keys", {"provider": "acme", "key": pasted})
+    assert reply.json["message"] == before + "…"
+
+
+@pytest.mark.parametrize(
     "body",
     [
         [],

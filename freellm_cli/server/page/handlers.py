@@ -126,6 +126,9 @@ def add_key(app: App, exchange: Exchange, place: Place) -> None:
     """{"provider", "key", "label", "account", "settings": {name: value}} → {"id", "check", "message",
     "notices": [text]}; `id` is null for a key that its provider refuses. The key comes back in no form."""
     app.page.gate.check_pass(exchange.head.headers)
+    from freellm_cli.core.key_text import clean_key
+    from freellm_cli.core.redaction import Redactor
+    from freellm_cli.core.secret import Secret
     from freellm_cli.services.keys import add_keys
 
     given = _object(exchange.body)
@@ -145,11 +148,12 @@ def add_key(app: App, exchange: Exchange, place: Place) -> None:
         extra={str(name): _text(settings, name) for name in settings},
     )
     added = result.data["added"][0]
+    new = Redactor((Secret(clean_key(key).text),))
     told = {
         "id": added["id"],
         "check": added["check"],
-        "message": _without(key, runtime.redactor.clean(added["message"])),
-        "notices": [_without(key, runtime.redactor.clean(text)) for text in result.notices],
+        "message": runtime.redactor.clean(new.clean(added["message"])),
+        "notices": [runtime.redactor.clean(new.clean(text)) for text in result.notices],
         "trains_on_prompts": result.data["trains_on_prompts"],
     }
     exchange.answer_json(told, fields={**FIELDS, "cache-control": "no-store"})
@@ -179,10 +183,6 @@ def _text(data: dict[str, Any], name: str, most: int = 300) -> str:
     if not isinstance(value, str) or len(value) > most:
         raise UsageError(f"{name} must be a text of at most {most} characters")
     return value
-
-
-def _without(key: str, text: str) -> str:
-    return text.replace(key.strip(), "…")
 
 
 HANDLERS = {
