@@ -117,7 +117,9 @@ def host_name(host: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    return host.lower() in _LOOPBACK_NAMES or host.startswith("127.")
+    """A name that only begins like an address may lead anywhere."""
+    is_number = host.replace(".", "").isdigit()
+    return host.lower() in _LOOPBACK_NAMES or (host.startswith("127.") and is_number)
 
 
 def _is_nobodys(name: str) -> bool:

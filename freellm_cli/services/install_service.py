@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 Run = Callable[[Sequence[str]], object]
 """Runs a command; gives None when it could not be run or failed."""
 
+_SPLITS = frozenset(" &()[]{}^=;,'@")
+"""What ends a word, or means something, in one of Windows' shells."""
+
 _HOME_VARIABLES = ("HOME", "USERPROFILE", "APPDATA", "LOCALAPPDATA", "USERDOMAIN", "USERNAME")
 
 
@@ -234,7 +237,7 @@ def _lists(commands: Sequence[Sequence[str]]) -> list[list[str]]:
 def _typed(words: Sequence[str]) -> str:
     """As it is typed into a shell."""
     if words[0] == "schtasks":
-        return " ".join(f'"{word}"' if " " in word else word for word in words)
+        return " ".join(f'"{word}"' if set(word) & _SPLITS else word for word in words)
     import shlex
 
     return shlex.join(words)

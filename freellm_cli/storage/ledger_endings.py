@@ -63,7 +63,8 @@ class LedgerEndings(LedgerRecords):
 
     def after_answer(self, ending: Ending) -> None:
         """Settles and records in one transaction: now, or soon (`write_behind`)."""
-        if self._behind is None or not self._behind.add(ending):
+        behind = self._behind  # `close` takes it away under a request that is late
+        if behind is None or not behind.add(ending):
             self._end([ending])
 
     def release(self, lease: Lease) -> None:
@@ -106,7 +107,8 @@ class LedgerEndings(LedgerRecords):
             behind.close()
 
     def _catch_up(self) -> bool:
-        return bool(self._behind) and self._behind is not None and self._behind.write()
+        behind = self._behind
+        return behind is not None and behind.write()
 
     def _end(self, endings: Sequence[Ending]) -> set[int]:
         """Writes them in one transaction; the leases that were still there."""

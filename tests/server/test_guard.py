@@ -147,5 +147,8 @@ def test_any_key_is_right_where_none_is_set(house: Served) -> None:
 def test_an_open_door_to_the_network_needs_a_key() -> None:
     with pytest.raises(ConfigError, match="everybody in the network"):
         checked(Options(host="0.0.0.0"))
+    with pytest.raises(ConfigError, match="everybody in the network"):
+        checked(Options(host="127.box.lan"))
     checked(Options(host="0.0.0.0", token=Secret("k")))
     checked(Options(host="127.0.0.1"))
+    checked(Options(host="127.0.0.53"))

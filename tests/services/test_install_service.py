@@ -110,6 +110,13 @@ def test_a_task_is_the_persons_own_and_in_the_encoding_that_it_states(tmp_path: 
     assert service.show(world.place, content).data["content"] == content.decode("utf-16")
 
 
+def test_what_is_to_be_typed_can_be_typed_whatever_the_folder_is_called(tmp_path: Path) -> None:
+    folder = tmp_path / "R&D"
+    world = World(folder, "win32", LOCALAPPDATA=str(folder), APPDATA=str(folder))
+    told = service.install(world.place, world.text(), world.paths)
+    assert any(f'/XML "{world.place.path}" /F' in block[0] for block in told.blocks)
+
+
 def test_keys_that_only_the_shell_knows_are_named(tmp_path: Path) -> None:
     world = World(tmp_path, "linux", GEMINI_API_KEY="AIzaSyA-0123456789abcdefghijklmnopqrstu")
     assert "gemini-env" in service.unseen_keys(world.env, world.runtime())
