@@ -26,11 +26,17 @@ class Credential(NamedTuple):
     """ISO date."""
     source: str = "file"
     secret: Secret | None = None
-    fingerprint: str = ""
+    mark: str = ""
+    """The fingerprint of a login's lasting token; a key has its own."""
     env_var: str = ""
     extra: Mapping[str, str] = {}
     """What else the provider needs with the key, such as "account_id"."""
     disabled_reason: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight hex digits that tell it from others, "" for what has no secret."""
+        return self.mark or (self.secret.fingerprint() if self.secret else "")
 
 
 class DuplicateCredential(UsageError):

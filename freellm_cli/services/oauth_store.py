@@ -102,7 +102,7 @@ def credential_of(login: Login) -> Credential:
         added=login.added,
         source="oauth",
         secret=secret,
-        fingerprint=login.refresh_token.fingerprint() if login.refresh_token else "",
+        mark=login.refresh_token.fingerprint() if login.refresh_token else "",
         extra=_extra(login),
         disabled_reason=why if login.login_again else "" if login.enabled else "disabled",
     )

@@ -91,7 +91,6 @@ def _credential(
         provider=provider,
         source="env",
         secret=secret,
-        fingerprint=secret.fingerprint(),
         env_var=variable,
         extra=extra,
     )

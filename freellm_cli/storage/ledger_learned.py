@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import TYPE_CHECKING
 
 from freellm_cli.core.limits import Limit, window_name, window_named
-from freellm_cli.storage.ledger_reports import Learned
+
+if TYPE_CHECKING:
+    from freellm_cli.storage.ledger_reports import Learned
 
 TRUSTED_S = 30 * 86_400.0
 """A limit that nobody has told again for so long may have changed."""
@@ -51,6 +54,8 @@ def holds(learned: Learned, wall: float) -> bool:
 
 
 def every(connection: sqlite3.Connection) -> list[Learned]:
+    from freellm_cli.storage.ledger_reports import Learned
+
     rows = connection.execute(
         "SELECT meter, unit, window, amount, source, evidence, at, first FROM learned "
         "ORDER BY meter, unit, window"

@@ -223,7 +223,6 @@ class Vault:
             added=str(row.get("added", "")),
             source="oauth" if row.get("kind") == "oauth" else "file",
             secret=secret,
-            fingerprint=secret.fingerprint() if secret else "",
             extra={name: str(value) for name, value in row.get("extra", {}).items()},
             disabled_reason=reason or row.get("disabled_reason", ""),
         )

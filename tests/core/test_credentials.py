@@ -14,9 +14,9 @@ from freellm_cli.core.credentials import (
 from freellm_cli.core.errors import UnknownName, UsageError
 from freellm_cli.core.secret import Secret
 
-HOME = Credential("gemini-1", "gemini", label="home", fingerprint="aabbccdd")
-WORK = Credential("gemini-2", "gemini", label="work", fingerprint="aabb0000")
-ENV = Credential("groq-env", "groq", source="env", env_var="GROQ_API_KEY", fingerprint="12345678")
+HOME = Credential("gemini-1", "gemini", label="home", mark="aabbccdd")
+WORK = Credential("gemini-2", "gemini", label="work", mark="aabb0000")
+ENV = Credential("groq-env", "groq", source="env", env_var="GROQ_API_KEY", mark="12345678")
 ALL = (HOME, WORK, ENV)
 
 

@@ -69,7 +69,6 @@ def test_a_key_comes_back_as_it_was_stored(vault: Vault) -> None:
         account="me@x",
         added="2026-11-21",
         secret=Secret(KEY_1),
-        fingerprint=Secret(KEY_1).fingerprint(),
         extra={"account_id": "ab12"},
     )
     assert reopened(vault).list() == (stored,)
