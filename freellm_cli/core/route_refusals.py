@@ -50,6 +50,13 @@ def no_credential(
 ) -> NoCredential:
     providers = list(dict.fromkeys(model.provider for step in found for model in step.models))
     if not providers:
+        unlisted = sorted(book.usable)
+        if unlisted:
+            return NoCredential(
+                f"{name!r} knows no model of {', '.join(unlisted)}, which is all you have",
+                hint=f"name the model, as `-m {unlisted[0]}/MODEL`, "
+                "or `freellm config set default_model` to it",
+            )
         return NoCredential(
             "no key and no login is stored, so there is nothing to ask",
             hint="`freellm setup` leads to a first key in a minute; "

@@ -40,7 +40,7 @@ def show_limits(runtime: Runtime, provider: str = "") -> Result:
     table = Table(
         ("key", "model", "used", "limit", "window", "resets in", "source"),
         tuple(row for meter in meters for row in _meter_rows(meter, now)),
-        empty="nothing was used yet"
+        empty="no limit has been touched: nothing was used yet, or none is known for what was"
         if known.targets
         else "no key stored: run `freellm keys add gemini`",
     )

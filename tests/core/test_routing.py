@@ -106,6 +106,13 @@ def test_no_key_at_all_says_where_to_begin() -> None:
     assert "freellm setup" in caught.value.hint
 
 
+def test_a_key_of_a_host_without_known_models_is_not_called_no_key() -> None:
+    own = Book(CATALOG, {}, frozenset({"localai"}))
+    with pytest.raises(NoCredential, match="'auto' knows no model of localai") as caught:
+        resolve("auto", own)
+    assert "-m localai/MODEL" in caught.value.hint
+
+
 def test_a_model_without_a_key_names_the_command() -> None:
     with pytest.raises(NoCredential) as caught:
         resolve("groq/openai/gpt-oss-120b", book("gemini"))
