@@ -130,7 +130,7 @@ class _Board:
         for model in row["models"]:
             yield from self._model(row, model)
         if not row["models"] and row["state"] == "good":
-            yield (Cell("  not used yet", "dim"),)
+            yield (Cell("  nothing counts against a known limit", "dim"),)
 
     def _state(self, state: str, rest: Row | None) -> tuple[str, str]:
         if rest is not None and state == "resting":

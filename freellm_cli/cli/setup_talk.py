@@ -6,6 +6,9 @@ from freellm_cli.cli.face import BOLD, Face
 from freellm_cli.cli.render import render_blocks
 from freellm_cli.services.results import Block
 
+_LIKE_A_KEY = 12
+"""So long is no answer to a question of yes or no."""
+
 
 class FaceTalk:
     """A person at a terminal. Every question raises EOFError at the end of input (Ctrl-D)."""
@@ -27,7 +30,19 @@ class FaceTalk:
             self._face.err.write(f"a number from 1 to {count}, please\n")
 
     def agrees(self, question: str) -> bool:
-        return self.text(f"{question} [Y/n] ").lower() in ("", "y", "yes")
+        while True:
+            word = self.text(f"{question} [Y/n] ").lower()
+            if word in ("", "y", "yes"):
+                return True
+            if word in ("n", "no"):
+                return False
+            if len(word) >= _LIKE_A_KEY:
+                self._face.err.write(
+                    "a key? It is asked for in a moment, where it is not shown; this one stands "
+                    "on your screen now\n"
+                )
+                return False
+            self._face.err.write("y or n, please\n")
 
     def secret(self, question: str) -> str:
         from getpass import getpass
