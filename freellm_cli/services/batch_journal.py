@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from freellm_cli.core.errors import StoreError, UsageError
-from freellm_cli.storage.files import store_error
+from freellm_cli.storage.files import store_error, write_all
 
 FORMAT = 1
 NEW, SENT, DONE = 0, 1, 2
@@ -111,8 +111,8 @@ class Journal:
         if self._broken is not None:
             raise self._broken
         try:
-            _write(self._journal, entry.encode(), self.path)
-            _write(self._results, line, self.path)
+            write_all(self._journal, entry.encode(), self.path)
+            write_all(self._results, line, self.path)
         except StoreError as error:
             self._broken = error  # what follows a half-written line could not be told from it
             raise
@@ -136,7 +136,7 @@ def begin(path: str, header: Header) -> None:
     descriptor = _create(path)
     try:
         text = json.dumps({"freellm_batch": FORMAT, **header._asdict()}) + "\n"
-        _write(descriptor, text.encode(), path)
+        write_all(descriptor, text.encode(), path)
         _flush(descriptor, path)
     finally:
         os.close(descriptor)
@@ -167,7 +167,7 @@ def replay(path: str, results: str, header: Header, states: States) -> None:
         descriptor = _append(path)
         try:
             text = "".join(f"v {row} {start}\n" for row, start in reading.lost.items())
-            _write(descriptor, text.encode(), path)
+            write_all(descriptor, text.encode(), path)
         finally:
             os.close(descriptor)
 
@@ -272,15 +272,6 @@ def _open(path: str, flags: int) -> int:
 
 
 _BINARY = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-
-
-def _write(descriptor: int, data: bytes, path: str) -> None:
-    view = memoryview(data)
-    try:
-        while view:
-            view = view[os.write(descriptor, view) :]
-    except OSError as exc:
-        raise store_error("write", path, exc) from exc
 
 
 def _flush(descriptor: int, path: str) -> None:

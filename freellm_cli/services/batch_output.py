@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from freellm_cli.core.errors import UsageError
 from freellm_cli.services.batch_journal import DONE, Header, Journal, States, begin, replay
-from freellm_cli.storage.files import store_error
+from freellm_cli.storage.files import store_error, write_all
 from freellm_cli.storage.locks import FileLock, Held, LockTimeout
 
 if TYPE_CHECKING:
@@ -186,7 +186,9 @@ def _kept(
             os.unlink(results)
         lock.release()
 
-    return InOrder(Kept(written, end), results, survey.numbers, lambda line: _put(sink, line, out))
+    return InOrder(
+        Kept(written, end), results, survey.numbers, lambda line: write_all(sink, line, out)
+    )
 
 
 def _piped(survey: Survey, header: Header, write: Write) -> Output:
@@ -215,15 +217,6 @@ def _sink(out: str) -> int:
         return os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | binary, 0o666)
     except OSError as exc:
         raise store_error("write", out, exc) from exc
-
-
-def _put(descriptor: int, line: bytes, path: str) -> None:
-    view = memoryview(line)
-    try:
-        while view:
-            view = view[os.write(descriptor, view) :]
-    except OSError as exc:
-        raise store_error("write", path, exc) from exc
 
 
 def _remove(*paths: str) -> None:

@@ -40,12 +40,12 @@ def consequences(
     `opened`: steady time of the lease, 0 when not known; `answered_at`: wall time of the answer's head.
     """
     ledger = runtime.ledger
-    learn_from(runtime, lessons(target, headers, verdict), answered_at)
-    meter = unknown_rate(target)
+    told = lessons(target, headers, verdict)
     if verdict is None or verdict.kind == "ok":
-        for paced in _rates_tried(runtime, target):
-            ledger.pace_answered(paced, opened)
+        _learn_from_answer(runtime, told, _rates_tried(runtime, target), opened, answered_at)
         return
+    _learn_limits(runtime, told, answered_at)
+    meter = unknown_rate(target)
     runtime.on_refusal(target, verdict)
     pace = None
     if meter and verdict.kind == "rate_limited_minute" and not verdict.shared:
@@ -75,7 +75,19 @@ def _rates_tried(runtime: Runtime, target: PoolTarget) -> list[str]:
     return [each.meter for each in target.candidate.limits if each.meter in paced] if paced else []
 
 
-def learn_from(runtime: Runtime, told: list[Lesson], answered_at: float | None) -> None:
+def _learn_from_answer(
+    runtime: Runtime,
+    told: list[Lesson],
+    tried: list[str],
+    opened: float,
+    answered_at: float | None,
+) -> None:
+    _learn_limits(runtime, told, answered_at)
+    for meter in tried:
+        runtime.ledger.pace_answered(meter, opened)
+
+
+def _learn_limits(runtime: Runtime, told: list[Lesson], answered_at: float | None) -> None:
     for lesson in told:
         at = None if answered_at is None else answered_at - lesson.ago_s
         runtime.ledger.learn(lesson.limit, evidence=lesson.evidence, used=lesson.used, at=at)
@@ -101,9 +113,7 @@ def settle_answer(runtime: Runtime, given: Given, trace: Trace) -> None:
     tokens = usage.prompt if counting == "input" else usage.total
 
     def learn() -> None:
-        learn_from(runtime, told, opened.answered_at)
-        for meter in tried:
-            ledger.pace_answered(meter, lease.opened)
+        _learn_from_answer(runtime, told, tried, lease.opened, opened.answered_at)
         if first_token_s is not None:
             ledger.note_answer(lease.candidate, first_token_s=first_token_s)
 

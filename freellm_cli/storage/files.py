@@ -221,3 +221,13 @@ def _remove(path: str) -> None:
         os.unlink(path)
     except OSError:
         return
+
+
+def write_all(descriptor: int, data: bytes, path: str) -> None:
+    """All of `data`, however little the system takes at once. `path` is for the error. Raises StoreError."""
+    view = memoryview(data)
+    try:
+        while view:
+            view = view[os.write(descriptor, view) :]
+    except OSError as exc:
+        raise store_error("write", path, exc) from exc

@@ -91,12 +91,6 @@ class Ledger(LedgerEndings):
             owner.retire()
         super().close()
 
-    def write_behind(self, gather_s: float | None = None) -> None:
-        """From now on endings given to `after_answer` are written `gather_s` later (None: a few milliseconds)
-        with those of other answers: for a process that gives many. What is not written when the process is
-        killed is counted from the leases, as for any that died."""
-        self._begin_behind(gather_s)
-
     # Taking
 
     def acquire(
@@ -188,13 +182,9 @@ class Ledger(LedgerEndings):
 
     def _look(self, request: Request, until: float | None = None) -> Lease | Wait | Refused:
         """`until`: the deadline as wall time, in place of the request's."""
-        return self._keep(
-            self._write(
-                lambda connection, moment: self._look_once(connection, moment, request, until)
-            )
+        found = self._write(
+            lambda connection, moment: self._look_once(connection, moment, request, until)
         )
-
-    def _keep(self, found: Lease | Wait | Refused) -> Lease | Wait | Refused:
         if isinstance(found, Lease):
             self._mine[found.id] = found
         return found

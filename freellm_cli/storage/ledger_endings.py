@@ -94,7 +94,10 @@ class LedgerEndings(LedgerRecords):
 
     # Many together
 
-    def _begin_behind(self, gather_s: float | None) -> None:
+    def write_behind(self, gather_s: float | None = None) -> None:
+        """From now on endings given to `after_answer` are written `gather_s` later (None: a few milliseconds)
+        with those of other answers: for a process that gives many. What is not written when the process is
+        killed is counted from the leases, as for any that died."""
         if self._behind is None:
             from freellm_cli.storage.ledger_behind import GATHER_S, Behind
 

@@ -98,7 +98,7 @@ def remove_others(runtime: str, ours: str) -> None:
             elif is_name(name) and name != ours:
                 remove(aside_unless_held(path))
         except OSError:
-            pass  # it runs; the next version tries again
+            continue  # it still runs: whichever version starts next removes it
 
 
 def is_name(name: str) -> bool:
