@@ -12,6 +12,7 @@ from freellm_cli.core.errors import EXIT_DONE, ConfigError
 
 if TYPE_CHECKING:
     from freellm_cli.server.app import App
+    from freellm_cli.server.overflow import Overflow
     from freellm_cli.services.runtime import Runtime
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP")
@@ -56,10 +57,23 @@ def serve(
         overrides=overrides,
         notice=face.note,
     )
-    return _serve(face, runtime, show)
+    return _serve(face, runtime, show, _overflow(runtime, overrides))
 
 
-def _serve(face: Face, runtime: Runtime, show: Show | None) -> int:
+def _overflow(runtime: Runtime, overrides: Mapping[str, object]) -> Overflow | None:
+    """What starts a second process, where the settings and this machine allow one."""
+    if runtime.settings.serve.processes < 2:
+        return None
+    from freellm_cli.server import overflow, worker_process
+
+    if not overflow.is_possible():
+        return None
+    return overflow.Overflow(worker_process.begin_with(runtime, overrides))
+
+
+def _serve(
+    face: Face, runtime: Runtime, show: Show | None, overflow: Overflow | None = None
+) -> int:
     from freellm_cli.server.access_log import AccessLog
     from freellm_cli.server.app import App
     from freellm_cli.server.options import options_from
@@ -73,6 +87,7 @@ def _serve(face: Face, runtime: Runtime, show: Show | None) -> int:
         log,
         notice=face.note,
         crash=lambda error: _report(face, error),
+        overflow=overflow,
     )
     stopping = threading.Event()
     before = _on_signals(stopping)

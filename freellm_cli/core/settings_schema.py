@@ -65,6 +65,8 @@ ROWS: tuple[tuple[str, str, Any, tuple[Any, ...], str], ...] = (
     ("serve.header_timeout", "seconds", 10.0, _SECONDS, "Until a client has sent its request's head."),
     ("serve.idle_timeout", "seconds", 75.0, _SECONDS, "Until a silent connection is closed."),
     ("serve.threads", "int", 256, (1, 10_000), "Most requests that are answered at once."),
+    ("serve.processes", "int", 2, (1, 2),
+     "2: a second process helps while one processor is not enough (Linux, macOS)."),
     ("serve.queue", "int", 512, (0, 100_000), "Most requests that wait for a thread; more get 503."),
     ("serve.drain", "seconds", 30.0, (0, 3600), "Time that running answers get when the server stops."),
     ("serve.log_content", "bool", False, (), "Write prompts and answers to the access log."),

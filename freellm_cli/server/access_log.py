@@ -7,7 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 GATHER_S = 0.05
 MOST_WAITING = 10_000
@@ -45,6 +45,17 @@ class Entry:
         self.content: tuple[str, str] | None = None
         """Question and answer, only with `--log-content`."""
 
+    def values(self) -> list[Any]:
+        """For another process: `of` makes the same of them."""
+        return [getattr(self, name) for name in self.__slots__]
+
+    @classmethod
+    def of(cls, values: list[Any]) -> Entry:
+        entry = cls("", "", "")
+        for name, value in zip(cls.__slots__, values, strict=True):
+            setattr(entry, name, value)
+        return entry
+
     def as_json(self) -> dict[str, Any]:
         data: dict[str, Any] = {
             name: getattr(self, name) for name in self.__slots__ if name != "content"
@@ -77,6 +88,18 @@ class Entry:
             for mark, text in zip("?!", self.content, strict=True):
                 line += f"\n    {mark} {text[:_SHOWN_CONTENT]!r}"
         return line
+
+
+class EntryLog(Protocol):
+    """Where entries go."""
+
+    def start(self) -> None: ...
+
+    def add(self, entry: Entry) -> None:
+        """Takes it over; must be quick."""
+
+    def stop(self) -> None:
+        """Hands on what waits."""
 
 
 class AccessLog:
