@@ -96,7 +96,7 @@ class App:
             head_time=options.header_timeout,
             idle_time=options.idle_timeout,
         )
-        self._overflow = overflow
+        self.overflow = overflow
         self._owner_for = owner_for
         if overflow is not None:
             overflow.lead_to(self)
@@ -147,8 +147,8 @@ class App:
         self.is_draining = True
         if self._door is not None:
             self._door.close()
-        if self._overflow is not None:
-            self._overflow.drain()
+        if self.overflow is not None:
+            self.overflow.drain()
         drain = self._options.drain if drain_s is None else drain_s
         finished = self._drained(drain, hurry or threading.Event())
         if not finished:
@@ -171,11 +171,11 @@ class App:
                 return False
 
     def _others_ended(self, seconds: float) -> bool:
-        return self._overflow is None or self._overflow.wait(seconds)
+        return self.overflow is None or self.overflow.wait(seconds)
 
     def _end_everything(self) -> None:
-        if self._overflow is not None:
-            self._overflow.end()
+        if self.overflow is not None:
+            self.overflow.end()
         for exchange in self.watcher.everyone():
             exchange.hang_up()
         for connection in list(self._serving):
@@ -198,7 +198,7 @@ class App:
 
     def _lent(self) -> int:
         """Connections that the second process serves."""
-        return 0 if self._overflow is None else self._overflow.lent
+        return 0 if self.overflow is None else self.overflow.lent
 
     def gauges(self) -> dict[str, int]:
         return {
@@ -238,8 +238,8 @@ class App:
     # What the second process brings back
 
     def _at_look(self) -> None:
-        if self._overflow is not None:
-            self._overflow.look(len(self._serving))
+        if self.overflow is not None:
+            self.overflow.look(len(self._serving))
 
     def connected(self, client: socket.socket, held: bytes) -> Connection:
         """A client that another process has begun to listen to; `held`: what it has sent since its last

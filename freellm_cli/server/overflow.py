@@ -87,18 +87,21 @@ class _Mate(NamedTuple):
 
 class Overflow:
     """`begin`: what the worker process must know, as JSON. `launch(socket)` starts it with that end of a
-    socket pair. Times in seconds; `processor()` is the processor time of this process."""
+    socket pair. `idle_s`: seconds without anything to do after which it ends. `processor()`: seconds of
+    processor time that this process has taken."""
 
     def __init__(
         self,
         begin: Mapping[str, Any],
         *,
         launch: Callable[[socket.socket], Process] | None = None,
+        idle_s: float = IDLE_S,
         processor: Callable[[], float] = time.process_time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._begin = json.dumps(begin).encode()
         self._launch = launch or launch_worker
+        self._idle_s = idle_s
         self._processor = processor
         self._monotonic = monotonic
         self._inside: Inside
@@ -114,6 +117,10 @@ class Overflow:
         self._gone.set()
         self.lent = 0
         """Connections that are there now."""
+
+    @property
+    def is_helping(self) -> bool:
+        return self._mate is not None
 
     def lead_to(self, inside: Inside) -> None:
         self._inside = inside
@@ -159,7 +166,7 @@ class Overflow:
         import socket
 
         ours, theirs = socket.socketpair()
-        link = Link(ours)
+        link = Link(ours, min(worker_link.PATIENCE_S, self._idle_s))
         try:
             mate = _Mate(link, self._launch(theirs))
         except OSError as error:
@@ -178,7 +185,7 @@ class Overflow:
     def _is_unused(self) -> bool:
         """Whether it has had nothing to do for long; then it gets nothing any more."""
         with self._lock:
-            if self._mate is None or self.lent or self._monotonic() - self._used_at < IDLE_S:
+            if self._mate is None or self.lent or self._monotonic() - self._used_at < self._idle_s:
                 return False
             self._mate = None
             return True

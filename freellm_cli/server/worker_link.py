@@ -52,12 +52,12 @@ class Message(NamedTuple):
 class Link:
     """One end. Any thread may `send`; one thread takes with `receive`."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, patience_s: float = PATIENCE_S) -> None:
         self._sock = sock
         self._sending = threading.Lock()
         self._held = b""
         self._clients: deque[socket.socket] = deque()
-        sock.settimeout(PATIENCE_S)
+        sock.settimeout(patience_s)
 
     def send(self, kind: int, data: bytes = b"", client: socket.socket | None = None) -> None:
         """The other end has a `client` of its own then; the caller closes this one. Raises LinkBroken."""
@@ -74,7 +74,7 @@ class Link:
             raise LinkBroken from error
 
     def receive(self) -> Message | None:
-        """The next message; None when none has come for PATIENCE_S. Raises LinkBroken at the end."""
+        """The next message; None when none has come for `patience_s`. Raises LinkBroken at the end."""
         while True:
             message = self._taken()
             if message is not None:
