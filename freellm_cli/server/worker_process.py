@@ -80,12 +80,13 @@ class WorkerProcess:
         self._door = LinkDoor(link)
         self._hurry = threading.Event()
         self._ending = threading.Lock()
+        self._has_begun = False
         runtime = Runtime(
             env=env,
             config_dir=begin["config"],
             state_dir=begin["state"],
             overrides=begin["overrides"],
-            notice=lambda text: self._tell(worker_link.NOTICE, text),
+            notice=self._notice,
         )
         self._app = App(
             runtime,
@@ -103,6 +104,7 @@ class WorkerProcess:
         self._app.start()
         self._app.household()
         self._link.send(worker_link.BEGIN)
+        self._has_begun = True
         with contextlib.suppress(LinkBroken):
             while True:
                 message = self._link.receive()
@@ -147,6 +149,10 @@ class WorkerProcess:
     def _report(self, error: BaseException) -> None:
         text = "".join(traceback.format_exception(error))
         self._tell(worker_link.CRASH, text)
+
+    def _notice(self, text: str) -> None:
+        if self._has_begun:  # of the settings, the first process has said the same
+            self._tell(worker_link.NOTICE, text)
 
     def _tell(self, kind: int, text: str) -> None:
         with contextlib.suppress(LinkBroken):
