@@ -145,6 +145,8 @@ class App:
         """Lets running answers finish for `drain_s`, or until `hurry` is set, then ends them. False when some
         had to be ended."""
         self.is_draining = True
+        for exchange in self.watcher.everyone():
+            exchange.keeps_alive = False  # the client is told not to ask again on this connection
         if self._door is not None:
             self._door.close()
         if self.overflow is not None:
