@@ -7,8 +7,8 @@ by Python from 3.12 on. Before, the connection is kept from being closed at the 
 one that can only read is made to be the last.
 
 SQLite begins a log anew with the first write after all of it was copied. A process that writes once never
-comes to that: its write is added to a log that the next process takes for not copied at all. So whoever closes
-a file with a long log has it copied and removed.
+comes to that: its write is added to a log that the next process takes for not copied at all. So whoever
+closes a file with a long log has it copied and removed.
 """
 
 from __future__ import annotations
