@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from math import inf
 from typing import Any, NamedTuple
 
-from freellm_cli.core.limits import DAY_GUARD_S, Window, guard_s
+from freellm_cli.core.day_windows import DAY_GUARD_S, period_at
+from freellm_cli.core.limits import Window, guard_s
 
 _SLICES = 1000
 """Uses that lie closer together than this fraction of a sliding window leave it together."""
@@ -163,8 +164,6 @@ class Counter:
     def _refresh_calendar(self, moment: Moment) -> None:
         trusted = moment.wall - DAY_GUARD_S
         if self.ends is None or self.starts is None or not self.starts <= trusted < self.ends:
-            from freellm_cli.core.day_windows import period_at
-
             self._turn_page(*period_at(self.window.kind, self.window.zone, trusted))
         self.resets_at = moment.steady_at((self.ends or 0.0) + DAY_GUARD_S)
 

@@ -9,6 +9,10 @@ from typing import NamedTuple
 
 from freellm_cli.core.errors import ConfigError
 
+DAY_GUARD_S = 2.0
+"""A provider's clock may differ from ours by this much: a new day is trusted only so long after
+midnight, and what falls this close to a midnight counts on both days."""
+
 
 class Period(NamedTuple):
     """From `start` until just before `end`, in seconds since the epoch."""

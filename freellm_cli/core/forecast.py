@@ -13,8 +13,8 @@ from math import inf
 from typing import NamedTuple
 
 from freellm_cli.core.counters import Counter, Moment
-from freellm_cli.core.day_windows import period_at
-from freellm_cli.core.limits import DAY_GUARD_S, REQUESTS, TOKENS, Limit, is_long
+from freellm_cli.core.day_windows import DAY_GUARD_S, period_at
+from freellm_cli.core.limits import REQUESTS, TOKENS, Limit, is_long
 from freellm_cli.core.rotation import (
     Check,
     Lineup,

@@ -10,10 +10,6 @@ COUNT_ONLY = -1
 
 LONG_WINDOW_S = 86_400.0
 
-DAY_GUARD_S = 2.0
-"""A provider's clock may differ from ours by this much: a new day is trusted only so long after
-midnight, and what falls this close to a midnight counts on both days."""
-
 _NAMES = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86_400.0: "24 hours"}
 
 

@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from freellm_cli.core.day_windows import DAY_GUARD_S
 from freellm_cli.core.forecast import HELD_S, Forecast, Outlook, forecast
-from freellm_cli.core.limits import DAY_GUARD_S, guard_s
+from freellm_cli.core.limits import guard_s
 from freellm_cli.core.obstacle_words import tell
 from freellm_cli.core.rotation import Lineup, Wish
 from tests.support.snapshots import NOW, Standing, lineup, resting
