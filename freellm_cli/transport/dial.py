@@ -115,7 +115,7 @@ def _tunnel(connection: Connection, target: Target, proxy: Proxy, call: Call) ->
 
 
 def _tunnel_answer(connection: Connection, proxy: Proxy, call: Call) -> AnswerHead:
-    with Wire(connection, call).reader() as reader:
+    with Wire(connection, call).makefile("rb") as reader:
         try:
             head = read_head(reader)
             while head is not None and head.status < 200:

@@ -1,14 +1,15 @@
 """One call on the wire: its deadlines, its reads, and the frame of its answer's body.
 
-`transport.head` reads the head, which says where the body ends; `transport.chunks` undoes chunks. Both read
-through `Wire`, which bounds every single receive by the call's deadlines and turns what the operating system
-reports into our words.
+`http.client.HTTPResponse` knows where a body ends, `transport.chunks` undoes its chunks. Both read through
+`Wire`, which bounds every single receive by the call's deadlines and turns what the operating system reports
+into our words.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from http.client import HTTPResponse
 from typing import Any
 
 from freellm_cli.core.errors import TransportFault
@@ -116,8 +117,8 @@ class Wire(io.RawIOBase):
         """Whether bytes came that belong to no answer."""
         self._dry = False
 
-    def reader(self) -> _Reader:
-        """A buffer before it; to be closed at the end of the answer."""
+    def makefile(self, mode: str) -> _Reader:
+        """What `HTTPResponse` asks a socket for."""
         return _Reader(self, BUFFER_SIZE)
 
     def readable(self) -> bool:
@@ -160,26 +161,15 @@ class _Reader(io.BufferedReader):
         super().close()
 
 
-class Answer:
+class Answer(HTTPResponse):
     """An answer read through a `Wire`: the head by `begin`, the body by `more`."""
 
-    __slots__ = (
-        "_call", "_chunks", "_is_bodiless", "_left", "_reader", "_spoke", "_wire", "ended", "fields",
-        "status", "will_close",
-    )  # fmt: skip
-
     def __init__(self, wire: Wire, call: Call, method: str) -> None:
+        super().__init__(wire, method=method)  # type: ignore[arg-type]
         self._call = call
         self._wire = wire
-        self._reader = wire.reader()
-        self._is_bodiless = method == "HEAD"
         self._spoke = False
         self._chunks: ChunkDecoder | None = None
-        self._left: int | None = None
-        """Bytes of the body that have not been read; None: the head does not say."""
-        self.status = 0
-        self.will_close = True
-        """Whether the connection ends with this answer."""
         self.ended = False
         """Whether the whole body was read."""
         self.fields = Headers()
@@ -189,7 +179,7 @@ class Answer:
         call = self._call
         for _ in range(MAX_INTERIM):
             try:
-                head = read_head(self._reader)
+                head = read_head(self.fp)
             except BadHead as exc:
                 raise call.fault("bad_http", f"{call.host} cannot be understood: {exc}.") from exc
             except EOFError as exc:
@@ -208,22 +198,23 @@ class Answer:
 
     def _frame(self, head: AnswerHead) -> None:
         """How the body ends: RFC 9112 section 6.3."""
-        self.status = head.status
+        self.code = self.status = head.status
         self.fields = Headers(head.fields)
         coding = self.fields.get("transfer-encoding", "").strip().lower()
         if coding not in {"", "identity", "chunked"}:
             raise self._call.fault(
                 "bad_http", f"{self._call.host} uses an unknown transfer coding."
             )
-        is_chunked = coding == "chunked"
-        self._left = None if is_chunked else self._content_length(head.fields)
-        if head.status in _BODILESS or self._is_bodiless:
-            is_chunked = False
-            self._left = 0
-        if is_chunked:
+        self.chunked = coding == "chunked"
+        if self.chunked:
             self._chunks = ChunkDecoder()
-        self.will_close = not head.keeps_alive or (not is_chunked and self._left is None)
-        if self._left == 0:
+        self.length = None if self.chunked else self._content_length(head.fields)
+        if head.status in _BODILESS or self._method == "HEAD":  # type: ignore[attr-defined]
+            self.chunked = False
+            self._chunks = None
+            self.length = 0
+        self.will_close = not head.keeps_alive or (not self.chunked and self.length is None)
+        if self.length == 0:
             self._end()
 
     def _content_length(self, fields: list[tuple[str, str]]) -> int | None:
@@ -246,16 +237,15 @@ class Answer:
         if not self._spoke:
             self._spoke = True
             self._call.await_more()
+        if self.length == 0:
+            self._end()
         return data
 
     def _more_plain(self) -> bytes:
-        left = self._left
-        data = self._reader.read1(READ_SIZE if left is None else min(left, READ_SIZE))
-        if left is not None:
-            if not data:
+        data = self.read1(READ_SIZE)
+        if not data:
+            if self.length:
                 raise self._cut()
-            self._left = left - len(data)
-        if not data or self._left == 0:
             self._end()
         return data
 
@@ -264,7 +254,7 @@ class Answer:
         data = b""
         try:
             while not (data or chunks.ended):
-                raw = self._reader.read1(READ_SIZE)
+                raw = self.fp.read1(READ_SIZE)
                 if not raw:
                     raise self._cut()
                 data = chunks.feed(raw)
@@ -288,7 +278,7 @@ class Answer:
 
     def _end(self) -> None:
         self.ended = True
-        self._reader.close()
+        self.close()
 
     def _cut(self) -> TransportFault:
         return self._call.fault("cut", f"{self._call.host} broke off in the middle of its answer.")
