@@ -31,21 +31,17 @@ SERVICES_NEVER = {"typer", "rich", "http.server", "prompt_toolkit"}
 HOT_NEVER_AT_TOP = {
     "dataclasses", "inspect", "pathlib", "typer", "rich", "requests", "logging", "subprocess",
     "importlib.metadata", "platformdirs", "asyncio", "zoneinfo", "tomlkit", "tomli_w", "ssl",
-    "http", "email",
+    "http.client", "email",
 }  # fmt: skip
 HOT_LAYERS = {"core", "storage", "transport", "providers"}
-COLD_MODULES = {
-    "providers/catalog_compiler.py",
-    "providers/catalog_docs.py",
-    "transport/loopback.py",
-}
+COLD_MODULES = {"providers/catalog_compiler.py", "providers/catalog_docs.py"}
 THIRD_PARTY_ROOMS = {
     "sqlite3": {"storage"},
     "tomlkit": {"storage"},
     "tomli_w": {"storage"},
     "rich": {"cli"},
     "typer": {"cli"},
-    "http.client": set(),  # 13 ms of import for what transport.wire does in five lines
+    "http.client": {"transport"},
     "prometheus_client": {"server"},
 }
 
