@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,12 +41,11 @@ sys.exit(code)
 
 
 def run(code: str, *arguments: str, **more: object) -> subprocess.CompletedProcess[str]:
+    settings: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **more}
+    command = [sys.executable, "-c", code, *arguments]
     return subprocess.run(
-        [sys.executable, "-c", code, *arguments],
-        cwd=ROOT,
-        text=True,
-        **{"capture_output": True, "stdin": subprocess.DEVNULL, "check": False, **more},
-    )  # type: ignore[call-overload]
+        command, cwd=ROOT, text=True, stdin=subprocess.DEVNULL, check=False, **settings
+    )
 
 
 def test_a_plain_question_imports_nothing_that_it_does_not_need(tmp_path: Path) -> None:
@@ -97,6 +97,6 @@ def test_a_thread_that_still_works_is_waited_for() -> None:
 def test_what_cannot_be_written_at_the_end_is_told() -> None:
     code = "from freellm_cli.__main__ import leave_at_once; print('x'); leave_at_once(0)"
     with open("/dev/full", "w") as full:
-        done = run(code, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+        done = run(code, stdout=full)
     assert done.returncode != 0
     assert "No space left" in done.stderr
