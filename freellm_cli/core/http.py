@@ -28,7 +28,7 @@ class Headers(Mapping[str, str]):
     __slots__ = ("_by_name",)
 
     def __init__(self, pairs: list[tuple[str, str]] | Mapping[str, str] = ()) -> None:  # type: ignore[assignment]
-        items = pairs.items() if isinstance(pairs, Mapping) else pairs
+        items = pairs if isinstance(pairs, list) else dict(pairs).items()
         self._by_name = {name.lower(): value for name, value in items}
 
     def __getitem__(self, name: str) -> str:

@@ -7,6 +7,7 @@ MAX_TRAILER = 131_072
 _HEX = b"0123456789abcdefABCDEF"
 _LONGEST_SIZE = 16
 _OFTEN = 0xFFF
+_SEVERAL = 4
 _SIZES: dict[bytes, int] = {}
 """Chunk sizes by how they were written: those of a stream are few, and come again and again."""
 
@@ -44,7 +45,7 @@ class ChunkDecoder:
         at, size = 0, len(data)
         parts: list[bytes] = []
         if not (self._left or self._in_trailer):
-            at = _whole_chunks(data, parts)
+            at = _plain_chunks(data, parts) or _whole_chunks(data, parts)
         while at < size and not self.ended:
             if self._left > 0:
                 end = at + self._left
@@ -88,6 +89,23 @@ class ChunkDecoder:
             self._in_trailer = self._left == 0
 
 
+def _plain_chunks(data: bytes, parts: list[bytes]) -> int:
+    """Takes all whole chunks of `data` at once when they are several, of sizes that are known, and hold no
+    line ends of the kind that parts chunks; else none. Returns where they end."""
+    lines = data.split(b"\r\n")
+    count = (len(lines) - 1) // 2
+    if count and lines[2 * count - 2] == b"0":
+        count -= 1
+    if count < _SEVERAL:
+        return 0
+    sizes, found = lines[0 : 2 * count : 2], lines[1 : 2 * count : 2]
+    lengths = list(map(len, found))
+    if lengths != list(map(_SIZES.get, sizes)):
+        return 0
+    parts += found
+    return sum(lengths) + sum(map(len, sizes)) + 4 * count
+
+
 def _whole_chunks(data: bytes, parts: list[bytes]) -> int:
     """Takes the chunks at the start of `data` that are whole and plainly written; returns where they end."""
     at = 0
@@ -101,7 +119,7 @@ def _whole_chunks(data: bytes, parts: list[bytes]) -> int:
             if text.translate(None, _HEX):
                 return at
             length = int(text, 16)
-            if length <= _OFTEN:
+            if 0 < length <= _OFTEN:
                 _SIZES[text] = length
         start = line_end + 2
         end = start + length

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from freellm_cli.core.errors import TransportFault
 from freellm_cli.transport.base import Cancel
 from freellm_cli.transport.connect import Resolve, connect
-from freellm_cli.transport.head import USER_AGENT, AnswerHead, BadHead, read_head
+from freellm_cli.transport.head import USER_AGENT, AnswerHead, BadHead
 from freellm_cli.transport.pool import Connection, Place
 from freellm_cli.transport.target import Target, is_loopback
 from freellm_cli.transport.tls import Trust, explain
@@ -115,13 +115,13 @@ def _tunnel(connection: Connection, target: Target, proxy: Proxy, call: Call) ->
 
 
 def _tunnel_answer(connection: Connection, proxy: Proxy, call: Call) -> AnswerHead:
-    with Wire(connection, call).makefile("rb") as reader:
-        try:
-            head = read_head(reader)
-            while head is not None and head.status < 200:
-                head = read_head(reader)
-        except (BadHead, EOFError) as exc:
-            raise _no_way(proxy, call, "it does not answer as an HTTP proxy does") from exc
+    wire = Wire(connection, call)
+    try:
+        head = wire.read_head()
+        while head is not None and head.status < 200:
+            head = wire.read_head()
+    except (BadHead, EOFError) as exc:
+        raise _no_way(proxy, call, "it does not answer as an HTTP proxy does") from exc
     if head is None:
         raise _no_way(proxy, call, "it closed the connection")
     return head

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from functools import lru_cache
+from typing import NamedTuple
 
 from freellm_cli import __version__
 from freellm_cli.core.errors import ConfigError
@@ -25,10 +25,6 @@ class BadHead(Exception):
     """The bytes are no HTTP head that we accept; the text says why and quotes none of them."""
 
 
-class LineReader(Protocol):
-    def readline(self, limit: int, /) -> bytes: ...
-
-
 class AnswerHead(NamedTuple):
     status: int
     keeps_alive: bool
@@ -47,17 +43,15 @@ def request_head(
     method = request.method
     if not (method.isascii() and method.isalpha()):
         raise ConfigError(f"{method!r} is no HTTP method.")
+    fields = _fields(request)
+    if not _is_plain("".join([value for _, value in fields.values()])):
+        for name, value in fields.values():
+            _check_value(name, value)
     lines = [f"{method} {origin}{target.path} HTTP/1.1\r\nHost: {target.authority}"]
-    given = set()
-    for name, value in _fields(request):
-        lower = name.lower()
-        if lower not in _OURS:
-            given.add(lower)
-            check_field(name, value)
-            lines.append(f"{name}: {value}")
-    if "user-agent" not in given:
+    lines += [f"{name}: {value}" for name, value in fields.values()]
+    if "user-agent" not in fields:
         lines.append(f"User-Agent: {USER_AGENT}")
-    if "accept-encoding" not in given:
+    if "accept-encoding" not in fields:
         lines.append("Accept-Encoding: identity")
     if request.body is not None or method in _WITH_BODY:
         lines.append(f"Content-Length: {len(request.body or b'')}")
@@ -66,22 +60,33 @@ def request_head(
     return "\r\n".join(lines).encode("latin-1")
 
 
-def _fields(request: HttpRequest) -> Iterator[tuple[str, str]]:
-    """All headers in the order they are written; a secret one replaces a plain one of the same name."""
-    secret = {name.lower() for name, _, _ in request.auth}
+def _fields(request: HttpRequest) -> dict[str, tuple[str, str]]:
+    """All headers by their names in lower case; a secret one replaces a plain one of the same name."""
+    fields = {}
     for name, value in request.headers.items():
-        if name.lower() not in secret:
-            yield name, value
+        lower = _lower_name(name)
+        if lower not in _OURS:
+            fields[lower] = (name, value)
     for name, prefix, hidden in request.auth:
-        yield name, prefix + hidden.reveal()
+        fields[_lower_name(name)] = (name, prefix + hidden.reveal())
+    return fields
 
 
-def check_field(name: str, value: str) -> None:
-    """Raises ConfigError if the header cannot be written safely. Nothing here raises with the value."""
-    if not name or not _TOKEN.issuperset(name.lower()):
+@lru_cache(maxsize=256)
+def _lower_name(name: str) -> str:
+    """Raises ConfigError for what is no header's name."""
+    lower = name.lower()
+    if not name or not _TOKEN.issuperset(lower):
         raise ConfigError(f"{name!r} is no name for an HTTP header.")
-    if value.isascii() and value.isprintable():
-        return
+    return lower
+
+
+def _is_plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
+def _check_value(name: str, value: str) -> None:
+    """Raises ConfigError if the header cannot be written safely. Nothing here raises with the value."""
     if any((char < " " and char != "\t") or char == "\x7f" for char in value):
         raise ConfigError(
             f"The header {name} holds a line break or another control character.",
@@ -94,37 +99,37 @@ def check_field(name: str, value: str) -> None:
         )
 
 
-def read_head(reader: LineReader) -> AnswerHead | None:
-    """The next head, None when the other side closed before its first byte.
+def head_size(data: bytes) -> int:
+    """How many bytes of `data` are a head with the empty line that ends it; 0 while it is not whole.
 
-    Raises BadHead for what is no HTTP/1.x or beyond the limits, EOFError when the bytes stop inside it.
+    Raises BadHead for what can become no head of ours.
     """
-    line = _line(reader, MAX_HEAD)
-    if not line:
-        return None
-    version, status = _status_line(line)
-    fields: list[tuple[str, str]] = []
-    room = MAX_HEAD - len(line)
-    while True:
-        line = _line(reader, room)
-        room -= len(line)
-        if line in (b"\r\n", b"\n"):
-            break
-        if not line:
-            raise EOFError
-        if len(fields) == MAX_FIELDS:
-            raise BadHead(f"its head has more than {MAX_FIELDS} headers")
-        _add_field(fields, line)
-    return AnswerHead(status, _keeps_alive(version, fields), fields)
-
-
-def _line(reader: LineReader, room: int) -> bytes:
-    line = reader.readline(MAX_LINE + 1)
-    if len(line) > MAX_LINE or len(line) > room:
+    end = data.find(b"\n\r\n")
+    bare = data.find(b"\n\n", 0, end + 1 if end >= 0 else len(data))
+    size = bare + 2 if bare >= 0 else end + 3 if end >= 0 else 0
+    if size > MAX_HEAD or (not size and _is_too_long(data)):
         raise BadHead("its head is too large")
-    if line and not line.endswith(b"\n"):
-        raise EOFError
-    return line
+    if not size and b"\n" in data:
+        _status_line(data[: data.index(b"\n")])
+    return size
+
+
+def _is_too_long(data: bytes) -> bool:
+    return len(data) > MAX_HEAD or len(data) - data.rfind(b"\n") > MAX_LINE + 1
+
+
+def parse_head(raw: bytes) -> AnswerHead:
+    """A head as `head_size` cuts it off. Raises BadHead for what is no HTTP/1.x or beyond the limits."""
+    lines = raw.split(b"\n")
+    version, status = _status_line(lines[0])
+    fields: list[tuple[str, str]] = []
+    if len(lines) > MAX_FIELDS + 3:
+        raise BadHead(f"its head has more than {MAX_FIELDS} headers")
+    if max(map(len, lines)) >= MAX_LINE:
+        raise BadHead("its head is too large")
+    for line in lines[1:-2]:
+        _add_field(fields, line.decode("latin-1"))
+    return AnswerHead(status, _keeps_alive(version, fields), fields)
 
 
 def _status_line(line: bytes) -> tuple[bytes, int]:
@@ -138,9 +143,8 @@ def _status_line(line: bytes) -> tuple[bytes, int]:
     return version, int(digits)
 
 
-def _add_field(fields: list[tuple[str, str]], line: bytes) -> None:
-    text = line.decode("latin-1")
-    if text[0] in " \t":
+def _add_field(fields: list[tuple[str, str]], text: str) -> None:
+    if text[:1] in (" ", "\t"):
         # A folded line: RFC 9112 section 5.2 lets a client read it as a space.
         if fields:
             name, value = fields[-1]

@@ -1,26 +1,21 @@
 """One call on the wire: its deadlines, its reads, and the frame of its answer's body.
 
-`http.client.HTTPResponse` knows where a body ends, `transport.chunks` undoes its chunks. Both read through
-`Wire`, which bounds every single receive by the call's deadlines and turns what the operating system reports
-into our words.
+`Answer` knows where a body ends, `transport.chunks` undoes its chunks. It reads through `Wire`, which bounds
+every single receive by the call's deadlines and turns what the operating system reports into our words.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
-from http.client import HTTPResponse
-from typing import Any
 
 from freellm_cli.core.errors import TransportFault
 from freellm_cli.core.http import Headers, Timeouts
 from freellm_cli.transport.chunks import BadChunk, ChunkDecoder
-from freellm_cli.transport.head import AnswerHead, BadHead, read_head
+from freellm_cli.transport.head import AnswerHead, BadHead, head_size, parse_head
 from freellm_cli.transport.pool import Connection
 from freellm_cli.transport.turns import Turns
 
 READ_SIZE = 65_536
-BUFFER_SIZE = 16_384
 MAX_INTERIM = 16
 _BODILESS = frozenset({204, 304})
 
@@ -105,33 +100,27 @@ class Call:
         return TransportFault(message, fault=word, sent=self.sent, hint=hint)
 
 
-class Wire(io.RawIOBase):
+class Wire:
     """The receiving side of a connection during one call."""
+
+    __slots__ = ("_call", "_connection", "heard", "held")
 
     def __init__(self, connection: Connection, call: Call) -> None:
         self._connection = connection
         self._call = call
         self.heard = False
         """Whether any byte has come."""
-        self.surplus = False
-        """Whether bytes came that belong to no answer."""
-        self._dry = False
+        self.held = b""
+        """What came behind the part that was read."""
 
-    def makefile(self, mode: str) -> _Reader:
-        """What `HTTPResponse` asks a socket for."""
-        return _Reader(self, BUFFER_SIZE)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, into: Any) -> int:
-        if self._dry:
-            return 0
+    def receive(self) -> bytes:
+        """What comes next, as soon as it comes; b"" at the end. Raises TransportFault."""
         call = self._call
         had_turn = call.turns.leave()
         try:
-            self._connection.wait_at_most(call.left())
-            got = self._connection.sock.recv_into(into)
+            connection = self._connection
+            connection.wait_at_most(call.left())
+            data = connection.sock.recv(READ_SIZE)
         except TimeoutError as exc:
             raise call.timeout() from exc
         except OSError as exc:
@@ -141,45 +130,54 @@ class Wire(io.RawIOBase):
         finally:
             if had_turn:
                 call.turns.take()
-        if got:
+        if data:
             self.heard = True
-        return got
+        return data
 
-    def run_dry(self) -> None:
-        """From now on there is no more to read than what has already been read."""
-        self._dry = True
+    def read_head(self) -> AnswerHead | None:
+        """The next head, None when the other side closed before its first byte.
+
+        Raises BadHead, EOFError when the bytes stop inside it, TransportFault.
+        """
+        held = self.held
+        while not (size := head_size(held)):
+            data = self.receive()
+            if not data:
+                if held:
+                    raise EOFError
+                return None
+            held += data
+        self.held = held[size:]
+        return parse_head(held[:size])
 
 
-class _Reader(io.BufferedReader):
-    """Notices at its end whether the server sent more than its answer: then the connection is out of step."""
-
-    def close(self) -> None:
-        wire = self.raw
-        if not self.closed and isinstance(wire, Wire):
-            wire.run_dry()
-            wire.surplus = bool(self.peek(1))
-        super().close()
-
-
-class Answer(HTTPResponse):
+class Answer:
     """An answer read through a `Wire`: the head by `begin`, the body by `more`."""
 
+    __slots__ = (
+        "_call", "_chunks", "_left", "_method", "_spoke", "_wire", "ended", "fields", "status",
+        "will_close",
+    )  # fmt: skip
+
     def __init__(self, wire: Wire, call: Call, method: str) -> None:
-        super().__init__(wire, method=method)  # type: ignore[arg-type]
         self._call = call
         self._wire = wire
+        self._method = method
         self._spoke = False
         self._chunks: ChunkDecoder | None = None
+        self._left: int | None = None
+        """Bytes of the body that are missing; None when the body's own marks or the connection's end tell."""
         self.ended = False
         """Whether the whole body was read."""
-        self.fields = Headers()
+        self.will_close = True
+        """Whether the server closes the connection behind this answer."""
 
     def begin(self) -> None:
         """Reads the head, past interim ones (RFC 9110 section 15.2). Raises TransportFault."""
         call = self._call
         for _ in range(MAX_INTERIM):
             try:
-                head = read_head(self.fp)
+                head = self._wire.read_head()
             except BadHead as exc:
                 raise call.fault("bad_http", f"{call.host} cannot be understood: {exc}.") from exc
             except EOFError as exc:
@@ -198,24 +196,22 @@ class Answer(HTTPResponse):
 
     def _frame(self, head: AnswerHead) -> None:
         """How the body ends: RFC 9112 section 6.3."""
-        self.code = self.status = head.status
+        self.status = head.status
         self.fields = Headers(head.fields)
         coding = self.fields.get("transfer-encoding", "").strip().lower()
         if coding not in {"", "identity", "chunked"}:
             raise self._call.fault(
                 "bad_http", f"{self._call.host} uses an unknown transfer coding."
             )
-        self.chunked = coding == "chunked"
-        if self.chunked:
+        if head.status in _BODILESS or self._method == "HEAD":
+            self._left = 0
+        elif coding == "chunked":
             self._chunks = ChunkDecoder()
-        self.length = None if self.chunked else self._content_length(head.fields)
-        if head.status in _BODILESS or self._method == "HEAD":  # type: ignore[attr-defined]
-            self.chunked = False
-            self._chunks = None
-            self.length = 0
-        self.will_close = not head.keeps_alive or (not self.chunked and self.length is None)
-        if self.length == 0:
-            self._end()
+        else:
+            self._left = self._content_length(head.fields)
+        ends_itself = self._chunks is not None or self._left is not None
+        self.will_close = not (head.keeps_alive and ends_itself)
+        self.ended = self._left == 0
 
     def _content_length(self, fields: list[tuple[str, str]]) -> int | None:
         lengths = {value for name, value in fields if name.lower() == "content-length"}
@@ -231,30 +227,32 @@ class Answer(HTTPResponse):
 
         Not to be called once `ended`.
         """
-        data = self._more_chunks(self._chunks) if self._chunks is not None else self._more_plain()
-        if not data:
-            return b""
-        if not self._spoke:
+        data = self._more_plain() if self._chunks is None else self._more_chunks(self._chunks)
+        if data and not self._spoke:
             self._spoke = True
             self._call.await_more()
-        if self.length == 0:
-            self._end()
         return data
 
     def _more_plain(self) -> bytes:
-        data = self.read1(READ_SIZE)
+        wire = self._wire
+        data, wire.held = wire.held or wire.receive(), b""
+        if self._left is None:
+            self.ended = not data
+            return data
         if not data:
-            if self.length:
-                raise self._cut()
-            self._end()
+            raise self._cut()
+        data, wire.held = data[: self._left], data[self._left :]
+        self._left -= len(data)
+        self.ended = self._left == 0
         return data
 
     def _more_chunks(self, chunks: ChunkDecoder) -> bytes:
         """All chunks that have come, as one; waits only when there is nothing."""
+        wire = self._wire
         data = b""
         try:
             while not (data or chunks.ended):
-                raw = self.fp.read1(READ_SIZE)
+                raw, wire.held = wire.held or wire.receive(), b""
                 if not raw:
                     raise self._cut()
                 data = chunks.feed(raw)
@@ -263,8 +261,8 @@ class Answer(HTTPResponse):
                 "bad_http", f"{self._call.host} sent a malformed chunk."
             ) from exc
         if chunks.ended:
-            self._end()
-            self._wire.surplus = self._wire.surplus or bool(chunks.rest)
+            self.ended = True
+            wire.held = chunks.rest
         return data
 
     def is_between_chunks(self) -> bool:
@@ -273,12 +271,8 @@ class Answer(HTTPResponse):
         return chunks is not None and self._spoke and chunks.is_between and not self.ended
 
     def may_be_followed(self) -> bool:
-        """Whether the connection can carry another call after this one."""
-        return self.ended and not self.will_close and not self._wire.surplus
-
-    def _end(self) -> None:
-        self.ended = True
-        self.close()
+        """Whether the connection can carry another call: not when more came than this answer."""
+        return self.ended and not self.will_close and not self._wire.held
 
     def _cut(self) -> TransportFault:
         return self._call.fault("cut", f"{self._call.host} broke off in the middle of its answer.")

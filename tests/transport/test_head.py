@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import io
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +13,8 @@ from freellm_cli.transport.head import (
     MAX_HEAD,
     MAX_LINE,
     BadHead,
-    read_head,
+    head_size,
+    parse_head,
     request_head,
 )
 from freellm_cli.transport.target import parse_target
@@ -120,9 +119,7 @@ def test_whatever_the_value_a_head_has_one_line_a_header(value: str) -> None:
 
 
 def read(raw: bytes) -> tuple[int, bool, list[tuple[str, str]]]:
-    head = read_head(io.BytesIO(raw))
-    assert head is not None
-    return head
+    return parse_head(raw[: head_size(raw)])
 
 
 def test_a_head_is_read_with_its_headers_in_order() -> None:
@@ -167,7 +164,7 @@ def test_whether_the_connection_stays_is_known(head: bytes, kept: bool) -> None:
 )
 def test_what_is_no_head_or_too_much_of_one_is_refused(raw: bytes) -> None:
     with pytest.raises(BadHead):
-        read_head(io.BytesIO(raw))
+        read(raw)
 
 
 def test_the_largest_allowed_head_is_read() -> None:
@@ -179,13 +176,31 @@ def test_the_largest_allowed_head_is_read() -> None:
 
 def test_a_tls_alert_is_recognised() -> None:
     with pytest.raises(BadHead, match="https"):
-        read_head(io.BytesIO(b"\x15\x03\x03\x00\x02\x02\x16\n"))
+        head_size(b"\x15\x03\x03\x00\x02\x02\x16\n")
+
+
+@pytest.mark.parametrize("end", [b"\r\n\r\n", b"\n\n", b"\r\n\n", b"\n\r\n"])
+def test_a_head_ends_with_its_first_empty_line(end: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\nA: 1" + end
+    for body in (b"", b"body\n\nof\r\n\r\nlines", b"\n", b"\r\n\r\n"):
+        assert head_size(head + body) == len(head)
+
+
+@pytest.mark.parametrize("end", [b"\r\n\r\n", b"\n\n"])
+def test_a_head_that_comes_in_pieces_is_awaited(end: bytes) -> None:
+    head = b"HTTP/1.1 200 OK\r\nA: 1" + end
+    assert [head_size(head[:cut]) for cut in range(len(head))] == [0] * len(head)
 
 
 @pytest.mark.parametrize(
-    "raw", [b"HTTP/1.1 20", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nA: 1"]
+    "raw",
+    [
+        b"220 mail.example ready\r\n",
+        b"HTTP/1.1 200 OK\r\nX: " + b"a" * MAX_LINE,
+        b"HTTP/1.1 200 OK\r\n" + (b"X: " + b"a" * 30_000 + b"\r\n") * 5,
+    ],
+    ids=lambda raw: repr(raw[:24]),
 )
-def test_a_head_that_stops_is_told_from_none(raw: bytes) -> None:
-    assert read_head(io.BytesIO(b"")) is None
-    with pytest.raises(EOFError):
-        read_head(io.BytesIO(raw))
+def test_what_can_become_no_head_is_not_awaited(raw: bytes) -> None:
+    with pytest.raises(BadHead):
+        head_size(raw)
