@@ -109,7 +109,7 @@ def served(
     """A server on a free port. `providers`: how many keys each has (acme: 1); all are played by `sim`.
 
     `settings`: dotted names over config.toml; `options`: fields of `Options`. Faults of the server itself
-    fail the test at the end. `overflow`: arguments of `Overflow`, for a server that may have a second process.
+    fail the test at the end. `overflow`: arguments of `Overflow`, for a second process.
     """
     keys = dict(providers or {"acme": 1})
     overrides: dict[str, object] = dict(settings or {})
