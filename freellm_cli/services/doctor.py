@@ -55,6 +55,7 @@ def examine(runtime: Runtime, *, online: bool, ask_keys: bool) -> list[Finding]:
     else:
         findings.append(Finding("network", INFO, "not tried", "freellm doctor --online"))
     findings += _safely("keys", doctor_network.credentials(runtime, ask=ask_keys))
+    findings += _safely("models", doctor_network.models(runtime, ask=ask_keys))
     return findings
 
 
