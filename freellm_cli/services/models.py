@@ -10,7 +10,7 @@ from freellm_cli.core.route_refusals import way_in
 from freellm_cli.services.discovery import is_unlisted, read_list, refresh, unlisted
 from freellm_cli.services.model_speeds import measured_speeds, spell_speed
 from freellm_cli.services.results import Block, Cell, Facts, Line, Result, Table
-from freellm_cli.services.spell import spell_seconds
+from freellm_cli.services.spell import short_count, short_limit, spell_seconds
 from freellm_cli.storage.speed_file import Speed
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _table(models: list[ModelSpec], usable: set[str], speeds: dict[str, Speed]) 
             (
                 Cell(star + model.id, style or "strong"),
                 model.family,
-                spell_tokens(model.context),
+                short_count(model.context) if model.context else "?",
                 can,
                 Cell(model.status, _STATUS_STYLE.get(model.status, "dim")),
                 spell_speed(speeds[model.id]) if model.id in speeds else model.speed,
@@ -213,28 +213,19 @@ def _ending(runtime: Runtime, wanted: Filter, count: int) -> tuple[Block, ...]:
     return tuple(lines)
 
 
-def spell_tokens(count: int | None) -> str:
-    if not count:
-        return "?"
-    if count >= 10_000_000:
-        return f"{count // 1_000_000:,}M"
-    if count >= 1_000_000:
-        return f"{count / 1_000_000:.2g}M"
-    return f"{count // 1000}k" if count >= 1000 else str(count)
-
-
 _UNITS = {"requests": "req", "tokens": "tok", "concurrent": "at once"}
 
 
 def limits_text(limits: tuple[PublishedLimit, ...]) -> str:
-    """Such as "30 req/min, 8k tok/min"."""
+    """Such as "30 req/min, 8,000 tok/min, 200k tok/24h"."""
     return ", ".join(_limit_text(limit) for limit in limits)
 
 
 def _limit_text(limit: PublishedLimit) -> str:
     window = {"60s": "min", "1s": "s", "open": ""}.get(limit.window, limit.window.split(":")[0])
-    amount = spell_tokens(limit.amount) if limit.unit == "tokens" else str(limit.amount)
-    return f"{amount} {_UNITS.get(limit.unit, limit.unit)}" + (f"/{window}" if window else "")
+    return f"{short_limit(limit.amount)} {_UNITS.get(limit.unit, limit.unit)}" + (
+        f"/{window}" if window else ""
+    )
 
 
 def show_model(runtime: Runtime, model_id: str) -> Result:
