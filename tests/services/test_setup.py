@@ -103,6 +103,17 @@ def test_who_has_another_provider_in_mind_types_its_name(home: Household, sim: S
         assert said in told
 
 
+def test_a_name_that_is_none_is_repeated_as_it_was_typed(home: Household) -> None:
+    home.provider("my-host", "http://192.168.0.9/v1")
+    person = Person("--help", "No-Such Provider", "my-host", "Gemini-CLI", "gemini", False, KEY)
+    set_up(home.runtime, person)
+    told = person.lines()
+    assert "no provider is called '--help'" in told
+    assert "no provider is called 'No-Such Provider'" in told
+    assert "no model of my-host is known yet" in told
+    assert "wants a login" in told
+
+
 def test_a_provider_that_wants_more_than_a_key_is_asked_for_it(
     home: Household, sim: Simulator
 ) -> None:
