@@ -20,6 +20,9 @@ _A_WAIT_S = 0.05
 """Looking at every limit takes less."""
 
 
+_SHOWN_MESSAGE = 240
+
+
 def why(runtime: Runtime, request_id: str = "") -> Result:
     """The story of a past request (the last one when none is named). Raises UnknownName."""
     ledger = runtime.ledger
@@ -87,7 +90,7 @@ def _tables(trace: dict[str, Any], now: float) -> list[Block]:
             Cell(item["target"], "strong"),
             Cell(item["outcome"], "good" if item["outcome"] == "ok" else "bad"),
             f"{item['seconds']:.2f} s",
-            str(item["message"]).split("\n")[0][:120],
+            _first_line(str(item["message"])),
         )
         for item in trace.get("attempts") or []
     )
@@ -97,7 +100,7 @@ def _tables(trace: dict[str, Any], now: float) -> list[Block]:
     busy = tuple(
         (
             Cell(item["target"], "strong"),
-            Cell(item["text"][:120], "warn"),
+            Cell(_first_line(item["text"]), "warn"),
             spell_until(item["until"], begun),
         )
         for item in trace.get("candidates") or []
@@ -108,6 +111,15 @@ def _tables(trace: dict[str, Any], now: float) -> list[Block]:
     if left_out:
         blocks.append(Table(("left out", "why"), left_out))
     return blocks
+
+
+def _first_line(text: str) -> str:
+    """Whole words of it: providers write essays."""
+    line = text.split("\n")[0]
+    if len(line) <= _SHOWN_MESSAGE:
+        return line
+    beginning = line[:_SHOWN_MESSAGE]
+    return f"{beginning.rpartition(' ')[0] or beginning} …"
 
 
 def route(runtime: Runtime, model: str) -> Result:
