@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,8 @@ GROQ_KEY = "gsk_good_0123456789012345678901234567890123"
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with Simulator("generous") as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Household:
-    return Household(tmp_path, sim).provider("groq").provider("gemini")
+def home(home: Household) -> Household:
+    return home.provider("groq").provider("gemini")
 
 
 # keys

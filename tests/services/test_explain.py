@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +19,6 @@ from tests.support.household import FLASH, Household
 from tests.support.upstream import simulator
 
 GROQ = "groq/openai/gpt-oss-120b"
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with Simulator("generous", tokens_per_s=0, first_token_s=0) as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
-    household = Household(tmp_path, sim)
-    yield household
-    household.forget()
 
 
 def spend_gemini(home: Household) -> None:

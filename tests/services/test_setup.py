@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from freellm_cli.core.catalog import PublishedLimit
@@ -12,24 +9,15 @@ from freellm_cli.services.results import Block, Line, Table
 from freellm_cli.services.setup import choices, daily_requests, set_up
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import Household
-from tests.support.upstream import simulator
 
 KEY = "gsk_CANARY0123456789CANARY0123456789"
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with simulator() as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
-    household = Household(tmp_path, sim)
+def home(home: Household) -> Household:
     for name in ("groq", "mistral", "gemini"):
-        household.provider(name)
-    yield household
-    household.forget()
+        home.provider(name)
+    return home
 
 
 class Person:
