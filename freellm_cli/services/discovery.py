@@ -52,6 +52,13 @@ def read_list(runtime: Runtime, provider: ProviderSpec) -> int:
     return len(models)
 
 
+def is_stale(runtime: Runtime, provider: str) -> bool:
+    """Whether its list was read, but longer ago than `discovery.max_age`."""
+    read = runtime.model_cache.read(provider)
+    age = runtime.settings.discovery.max_age
+    return read is not None and runtime.clock.now() - read.fetched_at > age
+
+
 def is_unlisted(runtime: Runtime, provider: str) -> bool:
     """Whether no model of `provider` is known, as with a host of one's own that nobody has asked yet."""
     return not runtime.catalog_with_discovered().models(provider)

@@ -147,13 +147,21 @@ def _about(
 
 def _its_models(runtime: Runtime, provider: ProviderSpec, answers: bool) -> str | Cell:
     """Where they are told; of a host of the person's own that `answers` they are read now."""
-    from freellm_cli.services.discovery import is_unlisted, read_list
+    from freellm_cli.services.discovery import is_unlisted
 
     command = f"freellm models {provider.id}"
     if not is_unlisted(runtime, provider.id):
         return command
-    if not answers:
-        return f"{command} (asks it which they are)"
+    if not runtime.settings.discovery.enabled:
+        command += " --refresh"
+    elif answers:
+        return _just_read(runtime, provider, command)
+    return f"{command} (asks it which they are)"
+
+
+def _just_read(runtime: Runtime, provider: ProviderSpec, command: str) -> str | Cell:
+    from freellm_cli.services.discovery import read_list
+
     try:
         return f"{command} ({read_list(runtime, provider)}, just read)"
     except FreellmError as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from freellm_cli.core.catalog import USES, ModelSpec, ProviderSpec, PublishedLimit
 from freellm_cli.core.errors import UnknownName, UsageError
 from freellm_cli.core.route_refusals import way_in
-from freellm_cli.services.discovery import is_unlisted, read_list, refresh, unlisted
+from freellm_cli.services.discovery import is_stale, is_unlisted, read_list, refresh, unlisted
 from freellm_cli.services.model_speeds import measured_speeds, spell_speed
 from freellm_cli.services.results import Block, Cell, Facts, Line, Result, Table
 from freellm_cli.services.spell import short_count, short_limit, spell_seconds
@@ -50,7 +50,7 @@ def list_models(
     if wanted.use and wanted.use not in USES:
         raise UsageError(f"--for takes {', '.join(USES)}, not {wanted.use!r}")
     wanted = _provider_or_words(runtime, wanted)
-    notices = _refreshed(runtime, wanted) if fresh else _read_first(runtime, wanted.provider)
+    notices = _refreshed(runtime, wanted) if fresh else _read_first(runtime, wanted)
     usable = {item.provider for item in runtime.credentials() if item.enabled}
     catalog = runtime.catalog_with_discovered()
     if wanted.family and not catalog.family(wanted.family):
@@ -104,12 +104,16 @@ def _refreshed(runtime: Runtime, wanted: Filter) -> tuple[str, ...]:
     )
 
 
-def _read_first(runtime: Runtime, provider: str) -> tuple[str, ...]:
-    """What nobody else can know of a host of one's own is asked of it. Raises UpstreamError."""
-    if not provider or not _has_way_in(runtime, provider) or not is_unlisted(runtime, provider):
+def _read_first(runtime: Runtime, wanted: Filter) -> tuple[str, ...]:
+    """What nobody else can know of a host of one's own is asked of it, and what is known from a list that has
+    grown old is asked again. Raises UpstreamError for the first."""
+    name = wanted.provider
+    if not name or not _has_way_in(runtime, name) or not runtime.settings.discovery.enabled:
         return ()
-    spec = runtime.catalog.provider(provider)
-    return (f"{provider}: {read_list(runtime, spec)} models, read from {spec.base_url}",)
+    spec = runtime.catalog.provider(name)
+    if is_unlisted(runtime, name):
+        return (f"{name}: {read_list(runtime, spec)} models, read from {spec.base_url}",)
+    return _refreshed(runtime, wanted) if is_stale(runtime, name) else ()
 
 
 def _has_way_in(runtime: Runtime, provider: str) -> bool:
@@ -189,8 +193,10 @@ def _nothing(runtime: Runtime, wanted: Filter) -> str:
     """What is said in place of a table without rows."""
     if not wanted.provider or not is_unlisted(runtime, wanted.provider):
         return "no model passes these filters"
-    if _has_way_in(runtime, wanted.provider):
+    if runtime.model_cache.read(wanted.provider) is not None:
         return f"{wanted.provider} names no model that chats or embeds"
+    if _has_way_in(runtime, wanted.provider):
+        return f"no model of {wanted.provider} is known: --refresh asks it"
     way = way_in(runtime.catalog.provider(wanted.provider))
     return f"{wanted.provider} is not among your hosts yet: `{way}`"
 

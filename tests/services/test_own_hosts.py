@@ -72,6 +72,28 @@ def test_who_asks_for_its_models_has_them_read_once(home: Household, sim: Simula
     assert listings(sim) == 2
 
 
+def test_a_list_that_has_grown_old_is_read_again(home: Household, sim: Simulator) -> None:
+    home.provider("pool").run("models", "pool")
+    home.config("discovery.max_age = 0")
+    home.run("models", "pool")
+    assert listings(sim) == 2
+    sim.fail("server_error", on="models", times=None)
+    kept = home.run("models", "pool")
+    assert (kept.code, LLAMA in kept.out) == (0, True)
+    assert "pool gave no model list" in kept.err
+
+
+def test_lists_are_read_unbidden_unless_that_is_switched_off(
+    home: Household, sim: Simulator
+) -> None:
+    home.config("discovery.enabled = false").keys("pool", KEY)
+    assert "no model of pool is known: --refresh asks it" in home.run("models", "pool").out
+    added = home.run("keys", "add", "pool", "--stdin", stdin="another-" + KEY).out
+    assert "freellm models pool --refresh (asks it which they are)" in added
+    assert listings(sim) == 1  # the check of the key
+    assert LLAMA in home.run("models", "pool", "--refresh").out
+
+
 def test_a_host_that_does_not_answer_is_an_error_not_an_empty_list(home: Household) -> None:
     outcome = home.provider("pool", NOBODY).run("models", "pool")
     assert (outcome.code, outcome.out) == (6, "")
