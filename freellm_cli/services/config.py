@@ -83,7 +83,23 @@ def set_setting(runtime: Runtime, key: str, text: str) -> Result:
     lines = [Line(f"{key} = {_text(shown)}", "good")]
     if host and known.name == "providers.<name>.base_url":
         lines.append(Line(f"what it serves: `freellm models {host}`"))
+    if key == "default_model" and value:
+        lines += _doubts(runtime, value)
     return Result({"key": key, "value": shown}, tuple(lines))
+
+
+def _doubts(runtime: Runtime, name: str) -> list[Line]:
+    """A name that stands for nothing may become an alias yet; so it is said, not refused."""
+    from freellm_cli.core.routing import resolve
+    from freellm_cli.services.pool import Pool
+
+    try:
+        resolve(name, Pool(runtime).book())
+    except UnknownName as error:
+        return [Line(f"but {error.message}; {error.hint}", "warn")]
+    except ConfigError:
+        pass  # no key reaches it yet
+    return []
 
 
 def _host_with(runtime: Runtime, path: tuple[str, ...], value: Any) -> str:

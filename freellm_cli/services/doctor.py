@@ -98,5 +98,5 @@ def _last(bad: list[Finding], warnings: list[Finding]) -> Line:
     if bad:
         return Line(f"{len(bad)} to mend, {len(warnings)} to know", "bad")
     if warnings:
-        return Line(f"it works; {len(warnings)} to know", "warn")
+        return Line(f"nothing is broken; {len(warnings)} to know", "warn")
     return Line("all is well", "good")

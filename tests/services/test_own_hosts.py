@@ -226,6 +226,12 @@ def test_a_host_of_which_more_is_said_keeps_its_address(home: Household) -> None
     assert home.run("keys").code == 0
 
 
+def test_who_adds_a_key_for_a_host_at_home_learns_that_it_may_want_none(home: Household) -> None:
+    refused = home.run("keys", "add", "localai")
+    assert refused.code == 2
+    assert "`freellm config set providers.localai.base_url http://127.0.0.1:8080/v1`" in refused.err
+
+
 def test_the_help_of_keys_add_shows_no_place_for_a_key(home: Household) -> None:
     usage = home.run("keys", "add", "--help").out.split("\n")[0]
     assert "key]" not in usage
