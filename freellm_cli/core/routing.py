@@ -85,7 +85,7 @@ def resolve(asked: str, book: Book) -> Route:
     excluded: list[Exclusion] = []
     steps = _usable_steps(found, book, excluded)
     if any(step.why in VIRTUAL_NAMES for step in found):
-        excluded += _unlisted(book)
+        excluded += _unlisted(found, book)
     firm = tuple(step for step in steps if not step.last_resort)
     if firm and not _all_closed(found):
         return Route(asked, firm, excluded=tuple(excluded))
@@ -117,11 +117,12 @@ def _why_not(model: ModelSpec, book: Book) -> str:
     return ""
 
 
-def _unlisted(book: Book) -> list[Exclusion]:
+def _unlisted(found: Sequence[Step], book: Book) -> list[Exclusion]:
     """Hosts that `auto` passes over because nobody has read yet what they serve."""
+    chosen = {model.provider for step in found for model in step.models}
     return [
         Exclusion(f"{name}/…", f"its models are not known: `freellm models {name}` reads its list")
-        for name in sorted(book.usable)
+        for name in sorted(book.usable - chosen)
         if not book.catalog.models(name)
     ]
 

@@ -99,7 +99,7 @@ def _refreshed(runtime: Runtime, wanted: Filter) -> tuple[str, ...]:
     return tuple(
         f"{item.provider}: {item.problem}"
         if item.problem
-        else f"{item.provider}: {item.models} models"
+        else f"{item.provider}: its list names {item.models} models"
         for item in outcomes
     )
 
