@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from freellm_cli.core.secret import Secret
     from freellm_cli.providers.base import ModelPage
     from freellm_cli.services.runtime import Runtime
+    from freellm_cli.storage.model_cache import CachedList
 
 LIST_TIMEOUTS = Timeouts(connect=10, first_token=20, idle=20, total=60)
 MAX_PAGES = 30
@@ -47,14 +48,19 @@ def read_list(runtime: Runtime, provider: ProviderSpec) -> int:
     """Fetches one list and keeps it; how many models it names. Raises UpstreamError, TransportFault or
     StoreError, and the old list stays."""
     models = fetch_models(runtime, provider)
-    runtime.model_cache.write(provider.id, models, runtime.clock.now())
+    runtime.model_cache.write(provider.id, provider.base_url, models, runtime.clock.now())
     runtime.forget_catalog()
     return len(models)
 
 
+def last_list(runtime: Runtime, provider: str) -> CachedList | None:
+    """What its list said when it was read last, where it is now."""
+    return runtime.model_cache.read(provider, runtime.catalog.provider(provider).base_url)
+
+
 def is_stale(runtime: Runtime, provider: str) -> bool:
     """Whether its list was read, but longer ago than `discovery.max_age`."""
-    read = runtime.model_cache.read(provider)
+    read = last_list(runtime, provider)
     age = runtime.settings.discovery.max_age
     return read is not None and runtime.clock.now() - read.fetched_at > age
 

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from freellm_cli.core.catalog import USES, ModelSpec, ProviderSpec, PublishedLimit
 from freellm_cli.core.errors import UnknownName, UsageError
 from freellm_cli.core.route_refusals import way_in
-from freellm_cli.services.discovery import is_stale, is_unlisted, read_list, refresh, unlisted
+from freellm_cli.services.discovery import (
+    is_stale,
+    is_unlisted,
+    last_list,
+    read_list,
+    refresh,
+    unlisted,
+)
 from freellm_cli.services.model_speeds import measured_speeds, spell_speed
 from freellm_cli.services.results import Block, Cell, Facts, Line, Result, Table
 from freellm_cli.services.spell import short_count, short_limit, spell_seconds
@@ -193,7 +200,7 @@ def _nothing(runtime: Runtime, wanted: Filter) -> str:
     """What is said in place of a table without rows."""
     if not wanted.provider or not is_unlisted(runtime, wanted.provider):
         return "no model passes these filters"
-    if runtime.model_cache.read(wanted.provider) is not None:
+    if last_list(runtime, wanted.provider) is not None:
         return f"{wanted.provider} names no model that chats or embeds"
     if _has_way_in(runtime, wanted.provider):
         return f"no model of {wanted.provider} is known: --refresh asks it"
@@ -205,7 +212,7 @@ def _ending(runtime: Runtime, wanted: Filter, count: int) -> tuple[Block, ...]:
     lines = []
     if count:
         words = "1 model" if count == 1 else f"{count} models"
-        read = runtime.model_cache.read(wanted.provider) if wanted.provider else None
+        read = last_list(runtime, wanted.provider) if wanted.provider else None
         if not wanted.all and not wanted.provider:
             words += "; gone ones with --all, what providers serve today with --refresh"
         elif read is not None:

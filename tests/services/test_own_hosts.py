@@ -83,6 +83,16 @@ def test_a_list_that_has_grown_old_is_read_again(home: Household, sim: Simulator
     assert "pool gave no model list" in kept.err
 
 
+def test_a_host_that_has_moved_is_asked_anew(home: Household, sim: Simulator) -> None:
+    home.provider("pool").run("models", "pool")
+    home.provider("pool", NOBODY)
+    assert home.run("models", "pool").code == 6
+    assert "no model is known" in finding(home, "models", "--offline")["text"]
+    home.provider("pool", sim.base_url("pool"))
+    assert LLAMA in home.run("models", "pool").out
+    assert listings(sim) == 1
+
+
 def test_lists_are_read_unbidden_unless_that_is_switched_off(
     home: Household, sim: Simulator
 ) -> None:
