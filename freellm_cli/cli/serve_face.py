@@ -46,7 +46,7 @@ def serve(
             face.note(
                 f"every provider is simulated ({simulate}): no key is used, nothing leaves here"
             )
-            return _serve(face, runtime, show)
+            return _serve(face, runtime, show, is_rehearsal=True)
     from freellm_cli.services.runtime import Runtime
 
     runtime = Runtime(
@@ -59,7 +59,7 @@ def serve(
     return _serve(face, runtime, show)
 
 
-def _serve(face: Face, runtime: Runtime, show: Show | None) -> int:
+def _serve(face: Face, runtime: Runtime, show: Show | None, *, is_rehearsal: bool = False) -> int:
     from freellm_cli.server.access_log import AccessLog
     from freellm_cli.server.app import App
     from freellm_cli.server.options import options_from
@@ -84,6 +84,9 @@ def _serve(face: Face, runtime: Runtime, show: Show | None) -> int:
                 raise
             return EXIT_DONE
         _announce(face, app, show)
+        if not is_rehearsal:
+            reading = threading.Thread(target=_read_lists, args=(face, app, stopping), daemon=True)
+            reading.start()
         _wait(stopping)
         return _stop(face, app)
     finally:
@@ -100,6 +103,23 @@ def _announce(face: Face, app: App, show: Show | None) -> None:
         face.out.flush()
     if show is not None:
         _show(face, show, _address(_reachable(host), port))
+
+
+def _read_lists(face: Face, app: App, stopping: threading.Event) -> None:
+    """Hosts of the person's own whose models nobody knows yet are asked, so that `auto` can use them."""
+    from freellm_cli.core.errors import FreellmError
+    from freellm_cli.services.discovery import refresh, unlisted
+
+    try:
+        runtime = app.household().runtime
+        strangers = unlisted(runtime) if runtime.settings.discovery.enabled else ()
+        for name in strangers:
+            for outcome in refresh(runtime, [name]):
+                told = outcome.problem or f"its list names {outcome.models} models"
+                if not stopping.is_set():
+                    face.note(f"{name}: {told}")
+    except FreellmError:  # the first request will say it
+        return
 
 
 def _shown_elsewhere(face: Face, runtime: Runtime, show: Show) -> bool:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
+import signal
 from typing import Any
 
 import pytest
 
+from freellm_cli.cli.face import Face
+from freellm_cli.cli.serve_face import serve
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import Household, Outcome
 
@@ -174,6 +178,29 @@ def test_ollama_at_home_does_not_serve_what_its_cloud_does(home: Household) -> N
     assert ids(home.run("models", "ollama", "--json")) == ["ollama/llama3.2", "ollama/qwen3:8b"]
     home.provider("ollama", "https://ollama.com/v1")
     assert "ollama/kimi-k3" in ids(home.run("models", "ollama", "--json"))
+
+
+class Terminal(io.StringIO):
+    """Of a server that runs until something is said on it."""
+
+    def __init__(self, until: str) -> None:
+        super().__init__()
+        self._until = until
+
+    def write(self, text: str) -> int:
+        written = super().write(text)
+        if self._until in self.getvalue():
+            signal.raise_signal(signal.SIGINT)
+        return written
+
+
+def test_a_server_asks_the_hosts_that_nobody_has_asked_yet(home: Household) -> None:
+    home.provider("pool").provider("attic", NOBODY)
+    err = Terminal("attic: ")
+    assert serve(Face(home.env, io.StringIO(), io.StringIO(), err), {"serve.port": 0}) == 0
+    assert "freellm: pool: its list names 2 models\n" in err.getvalue()
+    assert "freellm: attic: Cannot connect to 127.0.0.1:9" in err.getvalue()
+    assert home.run("chat", "hello").code == 0
 
 
 def test_a_list_of_everything_names_the_hosts_of_which_nothing_is_known(home: Household) -> None:
