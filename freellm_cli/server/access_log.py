@@ -12,6 +12,7 @@ from typing import Any, Protocol
 GATHER_S = 0.05
 MOST_WAITING = 10_000
 _SHOWN_CONTENT = 2_000
+_SHOWN_PATH = 500
 
 
 class Entry:
@@ -68,7 +69,10 @@ class Entry:
         return data
 
     def as_line(self) -> str:
-        parts = [f"{self.method} {self.path[:120]} {self.status or '-'}"]
+        path = self.path
+        if len(path) > _SHOWN_PATH:
+            path = path[:_SHOWN_PATH] + "…"
+        parts = [f"{self.method} {path} {self.status or '-'}"]
         if self.asked or self.answered:
             who = f"{self.asked or '(default)'} -> {self.answered or '-'}"
             parts.append(f"{who} {self.credential}".rstrip())
@@ -83,7 +87,7 @@ class Entry:
         if self.error:
             parts.append(self.error)
         parts.append(self.request_id)
-        line = " · ".join(parts)
+        line = _plain(" · ".join(parts))
         if self.content is not None:
             for mark, text in zip("?!", self.content, strict=True):
                 line += f"\n    {mark} {text[:_SHOWN_CONTENT]!r}"
@@ -100,6 +104,17 @@ class EntryLog(Protocol):
 
     def stop(self) -> None:
         """Hands on what waits."""
+
+
+def _plain(text: str) -> str:
+    """A client's path or model name must neither drive the terminal nor begin a line of its own."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _json_line(data: dict[str, Any]) -> str:
+    """Readable, but all in ASCII where a character could drive a terminal that the log is shown on."""
+    text = json.dumps(data, ensure_ascii=False)
+    return text if text.isprintable() else json.dumps(data)
 
 
 class AccessLog:
@@ -159,16 +174,16 @@ class AccessLog:
             at, entry = self._lines.popleft()
             lines.append(self._line(at, entry) + "\n")
         if self._lost:
-            lines.append(f"… {self._lost} lines were lost: the log was not read fast enough\n")
+            lines.append(self._lost_line() + "\n")
             self._lost = 0
         return lines
 
     def _line(self, at: float, entry: Entry) -> str:
         if self._as_json:
-            return json.dumps({"at": round(at, 3), **entry.as_json()}, ensure_ascii=False)
-        return f"{time.strftime('%H:%M:%S', time.localtime(at))} {_plain(entry.as_line())}"
+            return _json_line({"at": round(at, 3), **entry.as_json()})
+        return f"{time.strftime('%H:%M:%S', time.localtime(at))} {entry.as_line()}"
 
-
-def _plain(line: str) -> str:
-    """A client's path or model name must not drive the terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in line)
+    def _lost_line(self) -> str:
+        if self._as_json:
+            return _json_line({"at": round(time.time(), 3), "lost_lines": self._lost})
+        return f"… {self._lost} lines were lost: the log was not read fast enough"

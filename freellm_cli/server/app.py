@@ -194,6 +194,10 @@ class App:
     def has_token(self) -> bool:
         return self._options.token is not None
 
+    def may_ask(self, exchange: Exchange) -> bool:
+        """Whether the request holds the token that is set; open routes answer to others too."""
+        return self._guard.may_ask(exchange.head.headers)
+
     @property
     def requests_running(self) -> int:
         return len(self._serving) + self._lent()
