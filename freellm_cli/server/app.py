@@ -109,7 +109,8 @@ class App:
         self.metrics = Metrics()
         runtime.on_refusal = self.metrics.refused
         self.page = Desk(self)
-        self._reception = Reception(self, guard_of(options), options.sign_of_life, self._monotonic)
+        self.guard = guard_of(options)
+        self._reception = Reception(self, self.guard, options.sign_of_life, self._monotonic)
         self._serving: set[Connection] = set()
         self._door = door
         self.is_draining = False
@@ -193,10 +194,6 @@ class App:
     @property
     def has_token(self) -> bool:
         return self._options.token is not None
-
-    def may_ask(self, exchange: Exchange) -> bool:
-        """Whether the request holds the token that is set; open routes answer to others too."""
-        return self._guard.may_ask(exchange.head.headers)
 
     @property
     def requests_running(self) -> int:

@@ -44,7 +44,7 @@ def readyz(app: App, exchange: Exchange, place: Place) -> None:
     may ask for more: it names keys and models."""
     ready, why = (False, "the server is stopping") if app.is_draining else _is_ready(app)
     data: dict[str, Any] = {"ready": ready}
-    if why and app.may_ask(exchange):
+    if why and app.guard.may_ask(exchange.head.headers):
         data["why"] = why
     exchange.answer_json(data, status=200 if ready else 503)
 
