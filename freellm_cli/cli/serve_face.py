@@ -65,10 +65,12 @@ def _overflow(runtime: Runtime, overrides: Mapping[str, object]) -> Overflow | N
     if runtime.settings.serve.processes < 2:
         return None
     from freellm_cli.server import overflow, worker_process
+    from freellm_cli.server.options import options_from
 
     if not overflow.is_possible():
         return None
-    return overflow.Overflow(worker_process.begin_with(runtime, overrides))
+    begin = worker_process.begin_with(runtime, overrides, options_from(runtime.settings))
+    return overflow.Overflow(begin)
 
 
 def _serve(

@@ -234,9 +234,10 @@ class App:
         self._crash(error)
 
     def left(self) -> None:
-        """A connection that the page had was closed."""
+        """A connection that the page or the second process had was closed."""
         if self._door is not None:
             self._door.left()
+        self._crew.fill()
 
     # What the second process brings back
 
@@ -252,8 +253,11 @@ class App:
         return connection
 
     def come_back(self, connection: Connection) -> None:
+        if self.is_draining and connection.has_head():
+            self.turn_away(connection)
         if self._door is not None:
             self._door.adopt(connection)
+        self._crew.fill()
 
     def refused(self, provider: str, model: str, kind: str) -> None:
         self.metrics.refused_by(provider, model, kind)

@@ -34,19 +34,36 @@ class Crew:
         """False when there is no room: say so to the client at once."""
         with self._lock:
             waiting = self._jobs.qsize()
-            size = max(1, self._size - self._elsewhere())
-            if self._closed or waiting - self._free >= self._backlog + size - self._threads:
+            more = self._most - self._threads
+            if self._closed or waiting - self._free >= self._backlog + more:
                 return False
-            is_short = self._free <= waiting and self._threads < size
+            is_short = self._free <= waiting and more > 0
             if is_short:
                 self._threads += 1
                 self._free += 1
             self._jobs.put(job)
         if is_short:
-            # Not threading.Thread: its start waits until the new thread has run, which under load takes
-            # one switch interval for each.
-            _thread.start_new_thread(self._work, ())
+            self._begin()
         return True
+
+    def fill(self) -> None:
+        """One that was elsewhere is no more: somebody who waits may have a thread for it."""
+        with self._lock:
+            is_short = self._free < self._jobs.qsize() and self._threads < self._most
+            if self._closed or not is_short:
+                return
+            self._threads += 1
+            self._free += 1
+        self._begin()
+
+    @property
+    def _most(self) -> int:
+        return max(1, self._size - self._elsewhere())
+
+    def _begin(self) -> None:
+        # Not threading.Thread: its start waits until the new thread has run, which under load takes one
+        # switch interval for each.
+        _thread.start_new_thread(self._work, ())
 
     @property
     def is_short(self) -> bool:
@@ -65,6 +82,8 @@ class Crew:
                     return
                 job()
                 with lock:
+                    if self._threads > self._most and not self._closed:
+                        return
                     self._free += 1
         finally:
             with lock:

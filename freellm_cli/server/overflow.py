@@ -11,15 +11,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from freellm_cli.server import router, worker_link
 from freellm_cli.server.access_log import Entry
 from freellm_cli.server.connection import Connection
+from freellm_cli.server.worker_launch import Process, launch_worker
 from freellm_cli.server.worker_link import Link, LinkBroken
 
 if TYPE_CHECKING:
@@ -27,16 +27,12 @@ if TYPE_CHECKING:
 
     from freellm_cli.server.worker_link import Message
 
-COMMAND = "_serve"
-"""The word, for nobody to type, with which freellm becomes a worker process."""
-
 LOOK_EVERY_S = 0.25
 BUSY_LOOKS = 2
 _BUSY_SHARE = 0.8
 IDLE_S = 60.0
 _AFTER_TROUBLE_S = 60.0
 _TO_DIE_S = 2.0
-
 
 _QUESTIONS = frozenset(
     {
@@ -72,17 +68,22 @@ class Inside(Protocol):
     def tell(self, text: str) -> None: ...
 
 
-class Process(Protocol):
-    """As subprocess.Popen."""
+class _Mate:
+    """The worker process as it is known here; the counts are guarded by the lock of `Overflow`."""
 
-    def wait(self, timeout: float | None = None) -> int: ...
+    __slots__ = ("giving", "is_told", "lent", "link", "process", "takes")
 
-    def kill(self) -> None: ...
-
-
-class _Mate(NamedTuple):
-    link: Link
-    process: Process
+    def __init__(self, link: Link, process: Process) -> None:
+        self.link = link
+        self.process = process
+        self.takes = False
+        """It has begun, and may be given connections."""
+        self.is_told = False
+        """Its end was asked for, by this process or by itself."""
+        self.lent = 0
+        """Connections that are there now, or on their way."""
+        self.giving = 0
+        """Those of them that are being sent at this moment."""
 
 
 class Overflow:
@@ -106,21 +107,27 @@ class Overflow:
         self._monotonic = monotonic
         self._inside: Inside
         self._lock = threading.Lock()
+        self._nobody_gives = threading.Condition(self._lock)
         self._mate: _Mate | None = None
-        self._is_starting = False
         self._is_over = False
         self._not_before = float("-inf")
         self._looked = (monotonic(), processor())
         self._busy_looks = 0
         self._used_at = 0.0
         self._gone = threading.Event()
+        """There is none, and none is being started or waited for."""
         self._gone.set()
-        self.lent = 0
-        """Connections that are there now."""
 
     @property
     def is_helping(self) -> bool:
-        return self._mate is not None
+        mate = self._mate
+        return mate is not None and mate.takes
+
+    @property
+    def lent(self) -> int:
+        """Connections that are there now."""
+        mate = self._mate
+        return 0 if mate is None else mate.lent
 
     def lead_to(self, inside: Inside) -> None:
         self._inside = inside
@@ -138,29 +145,38 @@ class Overflow:
         is_busy = serving > 1 and spent - spent_before >= _BUSY_SHARE * (now - before)
         # A look after a pause tells nothing about now.
         self._busy_looks = self._busy_looks + 1 if is_busy and now - before < 1.0 else 0
-        if self._busy_looks >= BUSY_LOOKS and self._mate is None and now >= self._not_before:
+        if self._busy_looks >= BUSY_LOOKS and now >= self._not_before:
             self._start()
 
     def _start(self) -> None:
         with self._lock:
-            if self._is_starting or self._is_over or self._mate is not None:
+            if self._is_over or not self._gone.is_set():
                 return
-            self._is_starting = True
-        threading.Thread(target=self._run, name="worker process", daemon=True).start()
+            self._gone.clear()
+        try:
+            threading.Thread(target=self._run, name="worker process", daemon=True).start()
+        except RuntimeError:  # there can be no more threads now
+            self._gone.set()
 
     def _run(self) -> None:
         mate = self._started()
-        if mate is None:
-            return
-        try:
-            while True:
-                message = mate.link.receive()
-                if message is not None:
-                    self._heed(message, mate)
-                elif self._is_unused():
-                    mate.link.send(worker_link.DRAIN)
-        except LinkBroken:
-            self._has_gone(mate)
+        if mate is not None:
+            try:
+                self._listen(mate)
+            except LinkBroken:
+                pass
+            except Exception as error:  # noqa: BLE001 - it is not listened to any more: it must end
+                self._inside.report(error)
+            self._see_off(mate)
+        self._gone.set()
+
+    def _listen(self, mate: _Mate) -> None:
+        while True:
+            message = mate.link.receive()
+            if message is not None:
+                self._heed(message, mate)
+            elif self._is_unused(mate):
+                mate.link.send(worker_link.DRAIN)
 
     def _started(self) -> _Mate | None:
         import socket
@@ -173,53 +189,75 @@ class Overflow:
             link.close()
             self._inside.tell(f"no second process could be started: {error}")
             self._not_before = float("inf")
-            self._is_starting = False
             return None
         finally:
             theirs.close()
-        self._gone.clear()
         with contextlib.suppress(LinkBroken):
             link.send(worker_link.BEGIN, self._begin)
+        with self._lock:
+            self._mate = mate
+            is_over = self._is_over
+        if is_over:
+            self.drain()
         return mate
 
-    def _is_unused(self) -> bool:
+    def _is_unused(self, mate: _Mate) -> bool:
         """Whether it has had nothing to do for long; then it gets nothing any more."""
         with self._lock:
-            if self._mate is None or self.lent or self._monotonic() - self._used_at < self._idle_s:
+            idle_s = self._monotonic() - self._used_at
+            if not mate.takes or mate.lent or idle_s < self._idle_s:
                 return False
-            self._mate = None
+            mate.takes = False
+            mate.is_told = True
             return True
 
-    def _has_gone(self, mate: _Mate) -> None:
-        with self._lock:
-            lost, self.lent = self.lent, 0
+    def _see_off(self, mate: _Mate) -> None:
+        """Behind its last word: nothing more can be given to it or come from it."""
+        mate.link.cut()
+        with self._nobody_gives:
+            mate.takes = False
+            self._nobody_gives.wait_for(lambda: not mate.giving)
+            lost, mate.lent = mate.lent, 0
             self._mate = None
-            if lost:
+            if lost or not mate.is_told:
                 self._not_before = self._monotonic() + _AFTER_TROUBLE_S
-            self._is_starting = False
         for _ in range(lost):
             self._inside.left()
         mate.link.close()
-        import subprocess
-
-        try:
-            mate.process.wait(_TO_DIE_S)
-        except subprocess.TimeoutExpired:
-            mate.process.kill()
-            mate.process.wait()
-        self._gone.set()
+        code = _ended(mate.process)
+        if lost or not mate.is_told:
+            self._inside.tell(
+                f"the second process has ended (exit code {code}), and {lost} connections with it;"
+                " this one goes on"
+            )
 
     # What comes from it
 
     def _heed(self, message: Message, mate: _Mate) -> None:
         if message.kind == worker_link.CONNECTION:
-            assert message.client is not None
-            self._is_returned()
-            self._inside.come_back(self._inside.connected(message.client, message.data))
+            self._is_returned(mate)
+            if message.client is None:
+                self._inside.left()
+            else:
+                self._inside.come_back(self._inside.connected(message.client, message.data))
         elif message.kind == worker_link.CLOSED:
-            self._is_returned()
+            self._is_returned(mate)
             self._inside.left()
-        elif message.kind == worker_link.ENTRIES:
+        elif message.kind == worker_link.BEGIN:
+            with self._lock:
+                mate.takes = not self._is_over
+                self._used_at = self._monotonic()
+        elif message.kind == worker_link.DRAIN:
+            with self._lock:
+                mate.takes = False
+                mate.is_told = True
+                self._not_before = self._monotonic() + _AFTER_TROUBLE_S
+        else:
+            self._hear(message)
+
+    def _hear(self, message: Message) -> None:
+        """What it did, for the figures, the log and the person."""
+        if message.kind == worker_link.ENTRIES:
             for values in json.loads(message.data):
                 self._inside.enter(Entry.of(values))
         elif message.kind == worker_link.REFUSAL:
@@ -228,20 +266,10 @@ class Overflow:
             self._inside.tell(message.data.decode())
         elif message.kind == worker_link.CRASH:
             self._inside.report(WorkerFault(message.data.decode()))
-        elif message.kind == worker_link.BEGIN:
-            self._is_ready(mate)
 
-    def _is_ready(self, mate: _Mate) -> None:
+    def _is_returned(self, mate: _Mate) -> None:
         with self._lock:
-            if not self._is_over:
-                self._mate = mate
-                self._used_at = self._monotonic()
-                return
-        mate.link.send(worker_link.DRAIN)
-
-    def _is_returned(self) -> None:
-        with self._lock:
-            self.lent -= 1
+            mate.lent -= 1
             self._used_at = self._monotonic()
 
     # What it is given
@@ -251,54 +279,70 @@ class Overflow:
     ) -> Callable[[Connection], None] | None:
         """Who shall serve the next request of `connection` instead of this process; None: nobody. Whoever
         asks must give it to the owner then."""
-        if self._mate is None or not is_question(connection.held):
+        mate = self._mate
+        if mate is None or not mate.takes or not is_question(connection.held):
             return None
         with self._lock:
-            if self._mate is None or self._is_over or self.lent >= serving - 1:
+            if not mate.takes or mate.lent >= serving - 1:
                 return None
-            self.lent += 1
-        return self._give
+            mate.lent += 1
+            mate.giving += 1
+        return lambda given: self._give(given, mate)
 
-    def _give(self, connection: Connection) -> None:
+    def _give(self, connection: Connection, mate: _Mate) -> None:
         connection.new_owner = None
-        mate = self._mate
         try:
-            if mate is None:
-                raise LinkBroken
             mate.link.send(worker_link.CONNECTION, connection.held, connection.sock)
         except LinkBroken:
-            with self._lock:
-                # Where it has gone meanwhile, this one was already counted as lost.
-                was_counted = self.lent > 0
-                self.lent -= was_counted
-            if was_counted:
-                self._inside.come_back(connection)
-            else:
-                connection.close()
-            return
-        connection.close()
+            self._has_given(mate, lent=0)
+            self._inside.come_back(connection)
+        else:
+            self._has_given(mate, lent=1)
+            connection.close()
+
+    def _has_given(self, mate: _Mate, *, lent: int) -> None:
+        with self._nobody_gives:
+            mate.giving -= 1
+            mate.lent -= 1 - lent
+            self._nobody_gives.notify_all()
 
     # The end
 
     def drain(self) -> None:
         """It shall finish what runs there, and end."""
-        self._tell_all(worker_link.DRAIN)
+        with self._nobody_gives:
+            self._is_over = True
+            mate = self._mate
+            if mate is None:
+                return
+            mate.takes = False
+            mate.is_told = True
+            # What it is given behind this word it would send back.
+            self._nobody_gives.wait_for(lambda: not mate.giving)
+        with contextlib.suppress(LinkBroken):
+            mate.link.send(worker_link.DRAIN)
 
     def end(self) -> None:
         """It shall not wait for what runs there."""
-        self._tell_all(worker_link.END)
-
-    def _tell_all(self, kind: int) -> None:
-        with self._lock:
-            self._is_over = True
-            mate = self._mate
+        mate = self._mate
         if mate is not None:
             with contextlib.suppress(LinkBroken):
-                mate.link.send(kind)
+                mate.link.send(worker_link.END)
 
     def wait(self, seconds: float) -> bool:
         """Whether it has ended within that time."""
         return self._gone.wait(seconds)
+
+
+def _ended(process: Process) -> int:
+    """Its exit code; one that does not end by itself is ended."""
+    import subprocess
+
+    try:
+        return process.wait(_TO_DIE_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
 
 
 def is_possible() -> bool:
@@ -329,23 +373,3 @@ def _is_question(line: bytes) -> bool:
     place = router.find(words[1].partition("?")[0].partition("#")[0])
     route = place.methods.get("POST") if place is not None else None
     return route is not None and route.handler in _QUESTIONS
-
-
-def launch_worker(theirs: socket.socket) -> Process:
-    """This very freellm as a worker process, with `theirs` as its standard input: in a process group of its
-    own, for a Ctrl-C in the terminal means the server, which tells it. Raises OSError."""
-    import subprocess
-
-    from freellm_cli.services.own_command import own_file
-
-    one_file = own_file()
-    command = [one_file, COMMAND] if one_file else [sys.executable, "-m", "freellm_cli", COMMAND]
-    folder = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    found = os.pathsep.join(filter(None, (folder, os.environ.get("PYTHONPATH", ""))))
-    return subprocess.Popen(
-        command,
-        stdin=theirs.fileno(),
-        stdout=subprocess.DEVNULL,
-        env=dict(os.environ) if one_file else {**os.environ, "PYTHONPATH": found},
-        process_group=0,
-    )

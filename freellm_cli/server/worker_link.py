@@ -15,7 +15,7 @@ BEGIN = 1
 CONNECTION = 2
 """A client, and the bytes of it that no request was made of yet. Either way."""
 DRAIN = 3
-"""To the worker process: finish what runs, then end."""
+"""To the worker process: finish what runs, then end. From it: that is what it does."""
 END = 4
 """To the worker process: do not wait for what runs."""
 CLOSED = 5
@@ -28,11 +28,12 @@ NOTICE = 8
 CRASH = 9
 
 PATIENCE_S = 5.0
-"""Who does not take a frame for so long is given up."""
+"""Who takes nothing of a frame for so long is given up."""
 
 _HEAD = struct.Struct(">BI")
 _READ_SIZE = 65_536
 _CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+_CUT_SHORT = getattr(socket, "MSG_CTRUNC", 0)
 
 is_possible = hasattr(socket, "send_fds")
 
@@ -42,7 +43,8 @@ class LinkBroken(Exception):
 
 
 class Message(NamedTuple):
-    """`client`: the connection that came with it."""
+    """`client`: the connection that came with it; None also when this process could not take it, having
+    too many files open."""
 
     kind: int
     data: bytes
@@ -55,20 +57,19 @@ class Link:
     def __init__(self, sock: socket.socket, patience_s: float = PATIENCE_S) -> None:
         self._sock = sock
         self._sending = threading.Lock()
-        self._held = b""
-        self._clients: deque[socket.socket] = deque()
+        self._held = bytearray()
+        self._clients: deque[socket.socket | None] = deque()
         sock.settimeout(patience_s)
 
     def send(self, kind: int, data: bytes = b"", client: socket.socket | None = None) -> None:
         """The other end has a `client` of its own then; the caller closes this one. Raises LinkBroken."""
-        frame = _HEAD.pack(kind, len(data)) + data
+        left = memoryview(_HEAD.pack(kind, len(data)) + data)
         try:
             with self._sending:
-                sent = 0
                 if client is not None:
-                    sent = socket.send_fds(self._sock, [frame], [client.fileno()])
-                if sent < len(frame):
-                    self._sock.sendall(frame[sent:])
+                    left = left[socket.send_fds(self._sock, [left], [client.fileno()]) :]
+                while left:
+                    left = left[self._sock.send(left) :]
         except (OSError, ValueError) as error:
             self.cut()
             raise LinkBroken from error
@@ -80,12 +81,16 @@ class Link:
             if message is not None:
                 return message
             try:
-                data, numbers, _, _ = socket.recv_fds(self._sock, _READ_SIZE, 32, _CLOSE_ON_EXEC)
+                data, numbers, flags, _ = socket.recv_fds(
+                    self._sock, _READ_SIZE, 32, _CLOSE_ON_EXEC
+                )
             except TimeoutError:
                 return None
             except (OSError, ValueError) as error:
                 raise LinkBroken from error
             self._clients += map(_as_socket, numbers)
+            if flags & _CUT_SHORT and not numbers:
+                self._clients.append(None)  # else the next one would be taken for it
             if not data:
                 raise LinkBroken
             self._held += data
@@ -98,14 +103,10 @@ class Link:
         end = _HEAD.size + length
         if len(held) < end:
             return None
-        self._held = held[end:]
+        data = bytes(memoryview(held)[_HEAD.size : end])
+        del held[:end]
         client = self._clients.popleft() if kind == CONNECTION else None
-        return Message(kind, held[_HEAD.size : end], client)
-
-    def hear_no_more(self) -> None:
-        """`receive` ends; `send` goes on."""
-        with contextlib.suppress(OSError):
-            self._sock.shutdown(socket.SHUT_RD)
+        return Message(kind, data, client)
 
     def cut(self) -> None:
         """Ends it for both sides; who waits in `receive` is told."""
@@ -115,8 +116,10 @@ class Link:
     def close(self) -> None:
         self.cut()
         self._sock.close()
-        while self._clients:
-            self._clients.popleft().close()
+        for client in self._clients:
+            if client is not None:
+                client.close()
+        self._clients.clear()
 
 
 def _as_socket(number: int) -> socket.socket:

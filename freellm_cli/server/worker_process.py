@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import sys
@@ -19,10 +20,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from freellm_cli import __version__
+from freellm_cli.core.secret import Secret
 from freellm_cli.server import worker_link
 from freellm_cli.server.app import App
 from freellm_cli.server.connection import Connection
-from freellm_cli.server.options import options_from
+from freellm_cli.server.options import Options
 from freellm_cli.server.overflow import is_question
 from freellm_cli.server.worker_link import Link, LinkBroken, Message
 from freellm_cli.services.runtime import Runtime
@@ -37,26 +39,37 @@ if TYPE_CHECKING:
 GATHER_S = 0.05
 
 
-def begin_with(runtime: Runtime, overrides: Mapping[str, object]) -> dict[str, Any]:
+def begin_with(
+    runtime: Runtime, overrides: Mapping[str, object], options: Options
+) -> dict[str, Any]:
     """What `Overflow` tells this process first."""
     return {
         "version": __version__,
-        "config": runtime.paths.config,
-        "state": runtime.paths.state,
+        "paths": list(runtime.paths),
         "overrides": {name: value for name, value in overrides.items() if value is not None},
+        "options": {**options._asdict(), "token": options.token and options.token.reveal()},
     }
+
+
+def _options(told: Mapping[str, Any]) -> Options:
+    """What the first process serves with: its settings of that kind do not change while it runs."""
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in told.items()
+    }
+    given["token"] = Secret(told["token"]) if told["token"] else None
+    return Options(**given)
 
 
 def run(env: Mapping[str, str]) -> int:
     """Serves what comes over standard input, a socket; returns the exit code."""
     try:
-        sock = socket.socket(fileno=0)
+        sock = socket.socket(fileno=os.dup(0))
     except OSError:
         sys.stderr.write("freellm starts this process itself, for `freellm serve`\n")
         return 2
+    _read_no_more()
     link = Link(sock)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: link.hear_no_more())
     try:
         message = link.receive()
         if message is None:
@@ -72,6 +85,13 @@ def run(env: Mapping[str, str]) -> int:
     return 0
 
 
+def _read_no_more() -> None:
+    """What this process starts must not have the link as its standard input."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+
 class WorkerProcess:
     """`begin`: what `begin_with` gives. Raises ConfigError, StoreError."""
 
@@ -83,14 +103,13 @@ class WorkerProcess:
         self._has_begun = False
         runtime = Runtime(
             env=env,
-            config_dir=begin["config"],
-            state_dir=begin["state"],
             overrides=begin["overrides"],
             notice=self._notice,
         )
+        runtime.paths = runtime.paths._make(begin["paths"])
         self._app = App(
             runtime,
-            options_from(runtime.settings),
+            _options(begin["options"]),
             EntryPost(link),
             crash=self._report,
             door=self._door,
@@ -103,6 +122,9 @@ class WorkerProcess:
         """Until the link ends or it is told to end, and what runs has ended."""
         self._app.start()
         self._app.household()
+        for name in ("SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), lambda *_: self._begin_end(self._leave))
         self._link.send(worker_link.BEGIN)
         self._has_begun = True
         with contextlib.suppress(LinkBroken):
@@ -114,10 +136,12 @@ class WorkerProcess:
 
     def _heed(self, message: Message) -> None:
         if message.kind == worker_link.CONNECTION:
-            assert message.client is not None
-            self._take(self._app.connected(message.client, message.data))
+            if message.client is None:
+                self._door.left()
+            else:
+                self._take(self._app.connected(message.client, message.data))
         elif message.kind == worker_link.DRAIN:
-            threading.Thread(target=self._end, name="end").start()
+            self._begin_end(self._end)
         elif message.kind == worker_link.END:
             self._hurry.set()
 
@@ -128,6 +152,15 @@ class WorkerProcess:
             self._app.turn_away(connection)
             connection.close()
             self._door.left()
+
+    @staticmethod
+    def _begin_end(end: Callable[[], None]) -> None:
+        threading.Thread(target=end, name="end").start()
+
+    def _leave(self) -> None:
+        """Somebody else than the first process wants its end."""
+        self._tell(worker_link.DRAIN, "")
+        self._end()
 
     def _end(self) -> None:
         with self._ending:

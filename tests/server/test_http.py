@@ -85,12 +85,18 @@ def read_one(sock: socket.socket) -> Raw:
     sock.settimeout(5)
     data = b""
     while b"\r\n\r\n" not in data:
-        data += sock.recv(65536)
+        data += _more(sock)
     raw = Raw(data, "open")
     length = int(raw.header("content-length") or 0)
     while len(raw.body) < length:
-        raw = Raw(raw.data + sock.recv(65536), "open")
+        raw = Raw(raw.data + _more(sock), "open")
     return raw
+
+
+def _more(sock: socket.socket) -> bytes:
+    data = sock.recv(65536)
+    assert data, "the connection has ended before the answer"
+    return data
 
 
 def test_requests_that_were_sent_ahead_are_answered_in_order(house: Served) -> None:

@@ -16,10 +16,13 @@ from typing import Any
 
 import pytest
 
-from freellm_cli import __version__
 from freellm_cli.server import worker_link
-from freellm_cli.server.overflow import Overflow, Process, is_question, launch_worker
+from freellm_cli.server.options import Options
+from freellm_cli.server.overflow import Overflow, is_question
+from freellm_cli.server.worker_launch import Process, launch_worker
 from freellm_cli.server.worker_link import Link, LinkBroken
+from freellm_cli.server.worker_process import begin_with
+from freellm_cli.services.runtime import Runtime
 from freellm_cli.simulator.server import Simulator
 from tests.server.test_http import read_one
 from tests.support.program import PROGRAM
@@ -34,10 +37,11 @@ pytestmark = pytest.mark.skipif(
 HELD = 4
 
 
-def question(**fields: Any) -> bytes:
-    body = json.dumps({**HELLO, **fields}).encode()
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n"
-    return head % len(body) + body
+def question(headers: str = "") -> bytes:
+    """`headers`: more of them, each with its CRLF."""
+    body = json.dumps(HELLO).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n{headers}"
+    return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -57,7 +61,7 @@ class Launched:
 
 @contextmanager
 def hard_pressed(
-    sim: Simulator, folder: Path, launch: Any = None, **more: Any
+    sim: Simulator, folder: Path, launch: Any = None, *, headers: str = "", **more: Any
 ) -> Iterator[tuple[Served, Overflow]]:
     """A server whose processor is always busy, as it believes, with HELD questions that nobody answers; its
     second process has started."""
@@ -68,7 +72,7 @@ def hard_pressed(
         sim.fail("stall_before_headers", times=HELD)
         for _ in range(HELD):
             client = clients.enter_context(RawClient(house.port))
-            client.send(question())
+            client.send(question(headers))
         assert sim.wait_for(lambda counts: counts.stalled == HELD)
         assert house.wait_for(lambda: overflow.is_helping)
         yield house, overflow
@@ -230,12 +234,8 @@ def test_it_outlives_its_server_only_for_the_answers_that_run(tmp_path: Path) ->
     link = Link(ours)
     with theirs:
         process = launch_worker(theirs)
-    begin = {
-        "version": __version__,
-        "config": str(tmp_path),
-        "state": str(tmp_path),
-        "overrides": {},
-    }
+    runtime = Runtime(env={}, config_dir=str(tmp_path), state_dir=str(tmp_path))
+    begin = begin_with(runtime, {}, Options())
     link.send(worker_link.BEGIN, json.dumps(begin).encode())
     ready = link.receive()
     assert ready is not None

@@ -48,7 +48,8 @@ class Reply(NamedTuple):
 
 
 class Served:
-    """`url`, `port`; `ask` sends one request on a connection of its own. `log` holds the access log."""
+    """`url`, `port`; `ask` sends one request on a connection of its own. `log` holds the access log,
+    `told` what a person is told beside it."""
 
     def __init__(self, app: App, runtime: Runtime, sim: Simulator, log: list[str]) -> None:
         self.app = app
@@ -56,6 +57,7 @@ class Served:
         self.sim = sim
         self.log = log
         self.crashes: list[BaseException] = []
+        self.told: list[str] = []
 
     @property
     def port(self) -> int:
@@ -128,16 +130,20 @@ def served(
     runtime.forget_credentials()
     lines: list[str] = []
     crashes: list[BaseException] = []
+    notices: list[str] = []
+    told = Options(**{"port": 0, "drain": 2.0, **options})
+    begin = begin_with(runtime, overrides, told)
     app = App(
         runtime,
-        Options(**{"port": 0, "drain": 2.0, **options}),
+        told,
         AccessLog(lines.append),
+        notice=notices.append,
         crash=crashes.append,
-        overflow=None if overflow is None else Overflow(begin_with(runtime, overrides), **overflow),
+        overflow=None if overflow is None else Overflow(begin, **overflow),
     )
     app.start()
     house = Served(app, runtime, sim, lines)
-    house.crashes = crashes
+    house.crashes, house.told = crashes, notices
     try:
         yield house
     finally:
