@@ -45,7 +45,7 @@ def begin_with(
     """What `Overflow` tells this process first."""
     return {
         "version": __version__,
-        "paths": list(runtime.paths),
+        "paths": runtime.paths._asdict(),
         "overrides": {name: value for name, value in overrides.items() if value is not None},
         "options": {**options._asdict(), "token": options.token and options.token.reveal()},
     }
@@ -106,7 +106,7 @@ class WorkerProcess:
             overrides=begin["overrides"],
             notice=self._notice,
         )
-        runtime.paths = runtime.paths._make(begin["paths"])
+        runtime.paths = runtime.paths._replace(**begin["paths"])
         self._app = App(
             runtime,
             _options(begin["options"]),

@@ -267,7 +267,7 @@ def test_it_uses_the_same_folders_also_where_none_was_named(tmp_path: Path) -> N
     """A state folder that is named holds the cache too; the usual one does not."""
     env = {"HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
     runtime = Runtime(env=env)
-    assert begin_with(runtime, {}, Options())["paths"] == list(runtime.paths)
+    assert begin_with(runtime, {}, Options())["paths"] == runtime.paths._asdict()
 
 
 def test_a_module_in_the_persons_folder_is_not_run(
