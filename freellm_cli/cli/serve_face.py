@@ -176,7 +176,8 @@ def _on_signals(stopping: threading.Event) -> dict[Any, Any]:
     before = {}
     for name in _SIGNALS:
         number = getattr(signal, name, None)
-        if number is not None:
+        is_nohup = name == "SIGHUP" and number and signal.getsignal(number) == signal.SIG_IGN
+        if number is not None and not is_nohup:
             before[number] = signal.signal(number, lambda *_: stopping.set())
     return before
 

@@ -7,6 +7,7 @@ holds no thread; it comes back when its next request takes longer than a moment.
 from __future__ import annotations
 
 import contextlib
+import errno
 import selectors
 import socket
 import threading
@@ -19,6 +20,7 @@ from freellm_cli.server.connection import ClientGone, Connection, Limits
 BACKLOG = 1024
 _SWEEP_S = 0.5
 _ACCEPTS_AT_ONCE = 64
+_SHORT_OF = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 
 class Inside(Protocol):
@@ -60,6 +62,7 @@ class Door:
         self._idle: dict[Connection, None] = {}
         self._closing = False
         self._swept = 0.0
+        self._listens = False
         self._thread = threading.Thread(target=self._run, name="door", daemon=True)
 
     def open(self) -> None:
@@ -99,10 +102,10 @@ class Door:
         with selectors.DefaultSelector() as selector:
             for listener in self._listeners:
                 listener.setblocking(False)
-                selector.register(listener, selectors.EVENT_READ, listener)
+            self._listen(selector, True)
             selector.register(self._woken, selectors.EVENT_READ)
             while not self._closing:
-                for key, _ in selector.select(_SWEEP_S if self._idle else 30.0):
+                for key, _ in selector.select(self._next_sweep_s()):
                     if isinstance(key.data, Connection):
                         self._heed(selector, key.data)
                     elif key.data is not None:
@@ -116,11 +119,16 @@ class Door:
                 self._drop(selector, connection)
             self._close_returned()
 
+    def _next_sweep_s(self) -> float:
+        return _SWEEP_S if self._idle or not self._listens else 30.0
+
     def _accept(self, selector: selectors.BaseSelector, listener: socket.socket) -> None:
         for _ in range(_ACCEPTS_AT_ONCE):
             try:
                 sock, _address = listener.accept()
-            except OSError:
+            except OSError as error:
+                if error.errno in _SHORT_OF and not self._make_room(selector):
+                    self._listen(selector, False)
                 return
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -136,12 +144,23 @@ class Door:
             else:
                 self._admit(selector, connection)
 
-    def _make_room(self, selector: selectors.BaseSelector) -> None:
+    def _listen(self, selector: selectors.BaseSelector, listens: bool) -> None:
+        """Not to listen for a moment keeps one who cannot be let in from ringing all the time."""
+        if self._listens != listens:
+            self._listens = listens
+            for listener in self._listeners:
+                if listens:
+                    selector.register(listener, selectors.EVENT_READ, listener)
+                else:
+                    selector.unregister(listener)
+
+    def _make_room(self, selector: selectors.BaseSelector) -> bool:
         """Closes the connection that has been idle for longest, if it is between two requests."""
         for connection in self._idle:
             if not connection.held:
                 self._drop(selector, connection)
-                return
+                return True
+        return False
 
     def _admit(self, selector: selectors.BaseSelector, connection: Connection) -> None:
         """Most clients send their request together with the handshake's end: look before waiting."""
@@ -200,6 +219,7 @@ class Door:
         if now - self._swept < _SWEEP_S:
             return
         self._swept = now
+        self._listen(selector, True)
         for connection in list(self._idle):
             if connection.head_since:
                 if now - connection.head_since > self._limits.head_time:

@@ -123,8 +123,9 @@ class WorkerProcess:
         self._app.start()
         self._app.household()
         for name in ("SIGTERM", "SIGHUP"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), lambda *_: self._begin_end(self._leave))
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+                signal.signal(number, lambda *_: self._begin_end(self._leave))
         self._link.send(worker_link.BEGIN)
         self._has_begun = True
         with contextlib.suppress(LinkBroken):

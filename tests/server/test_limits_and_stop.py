@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from freellm_cli.core.errors import ConfigError
 from freellm_cli.server.listening import listen
 from tests.server.test_http import read_all, read_one
+from tests.support.program import PROGRAM
 from tests.support.raw_client import RawClient
 from tests.support.serving import HELLO, Served, asking, descriptors, served
 from tests.support.upstream import REPOSITORY, simulator
@@ -150,6 +152,27 @@ def test_a_port_that_is_taken_is_named(house: Served) -> None:
         listen("127.0.0.1", house.port)
 
 
+def test_who_cannot_be_let_in_for_want_of_descriptors_keeps_nobody_busy(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    with simulator() as sim, served(sim, tmp_path) as house, ExitStack() as clients:
+        sim.fail("stall_before_headers")
+        clients.enter_context(asking(house.port))  # somebody whom one cannot close to make room
+        assert sim.wait_for(lambda counts: counts.stalled == 1)
+        late = clients.enter_context(socket.socket())
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (late.fileno() + 1, hard))
+        try:
+            late.connect(("127.0.0.1", house.port))
+            late.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            spent = time.process_time()
+            time.sleep(0.3)
+            assert time.process_time() - spent < 0.15
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert read_one(late).status == 200
+        sim.release()
+
+
 def test_changed_settings_are_used_without_a_restart(tmp_path: Path) -> None:
     with simulator() as sim, served(sim, tmp_path) as house:
         assert house.ask(body={**HELLO, "model": "mine"}).status == 404
@@ -161,30 +184,25 @@ def test_changed_settings_are_used_without_a_restart(tmp_path: Path) -> None:
         assert house.ask(body={**HELLO, "model": "mine"}).status == 200
 
 
+SERVE = [*PROGRAM, "--json", "serve", "--simulate", "free", "--port", "0"]
+
+
+def _port_told(process: subprocess.Popen[str]) -> int:
+    assert process.stdout
+    text = ""
+    while "}" not in text:
+        text += process.stdout.readline()
+    return int(json.loads(text)["port"])
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_the_process_after_the_answers(tmp_path: Path, number: int) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "freellm_cli",
-        "--json",
-        "serve",
-        "--simulate",
-        "free",
-        "--port",
-        "0",
-    ]
     with subprocess.Popen(
-        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        SERVE, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdout
         assert process.stderr
-        port = 0
-        text = ""
-        while "}" not in text:
-            text += process.stdout.readline()
-        port = json.loads(text)["port"]
+        port = _port_told(process)
         with asking(port, stream=True, model="groq/openai/gpt-oss-20b") as sock:
             assert sock.recv(15) == b"HTTP/1.1 200 OK"
             process.send_signal(number)
@@ -193,3 +211,19 @@ def test_a_signal_ends_the_process_after_the_answers(tmp_path: Path, number: int
         assert process.wait(10) == 0
         errors = process.stderr.read()
     assert "Traceback" not in errors
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no nohup")
+def test_who_started_it_with_nohup_may_close_the_terminal() -> None:
+    command = ["sh", "-c", 'trap "" HUP; exec "$@"', "sh", *SERVE]
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        port = _port_told(process)
+        process.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1.5)
+        with asking(port, model="groq/openai/gpt-oss-20b") as sock:
+            assert read_one(sock).status == 200
+        process.terminate()
+        assert process.wait(10) == 0
