@@ -14,7 +14,7 @@ from freellm_cli.server.access_log import Entry, EntryLog
 from freellm_cli.server.connection import ClientGone, Connection, Limits
 from freellm_cli.server.crew import Crew
 from freellm_cli.server.door import Door
-from freellm_cli.server.listening import listen
+from freellm_cli.server.listening import allow_files, listen
 from freellm_cli.server.metrics import Metrics
 from freellm_cli.server.options import Options
 from freellm_cli.server.page.desk import Desk
@@ -128,9 +128,10 @@ class App:
         self._crew.submit(self._warm_up)
 
     def _new_door(self) -> Door:
+        most = self._options.threads + self._options.queue + 256
+        allow_files(most + 2 * self._options.threads + 256)
         listeners = listen(self._options.host, self._options.port)
         self.addresses = [listener.getsockname()[:2] for listener in listeners]
-        most = self._options.threads + self._options.queue + 256
         return Door(listeners, self, self._limits, self._monotonic, most=most)
 
     def _warm_up(self) -> None:

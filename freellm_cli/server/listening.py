@@ -23,6 +23,20 @@ def listen(host: str, port: int) -> list[socket.socket]:
     return [first]
 
 
+def allow_files(most: int) -> None:
+    """Lets this process and those that it starts have `most` files and sockets open, as far as the system
+    permits: many shells and services allow 256 or 1024, though anybody may ask for more."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such bound
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def _listen_on(host: str, port: int) -> socket.socket:
     sock: socket.socket | None = None
     try:

@@ -44,7 +44,13 @@ _QUESTIONS = frozenset(
 
 
 class WorkerFault(Exception):
-    """A fault of ours in the worker process; its text is the traceback."""
+    """A fault of ours in the worker process. Its text is shown to the person; the traceback is a note."""
+
+    @classmethod
+    def of(cls, traceback: str) -> WorkerFault:
+        fault = cls(traceback.strip().rpartition("\n")[2])
+        fault.add_note(traceback)
+        return fault
 
 
 class Inside(Protocol):
@@ -265,7 +271,7 @@ class Overflow:
         elif message.kind == worker_link.NOTICE:
             self._inside.tell(message.data.decode())
         elif message.kind == worker_link.CRASH:
-            self._inside.report(WorkerFault(message.data.decode()))
+            self._inside.report(WorkerFault.of(message.data.decode()))
 
     def _is_returned(self, mate: _Mate) -> None:
         with self._lock:

@@ -227,3 +227,17 @@ def test_who_started_it_with_nohup_may_close_the_terminal() -> None:
             assert read_one(sock).status == 200
         process.terminate()
         assert process.wait(10) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="read from /proc")
+def test_it_asks_for_as_many_files_as_its_clients_may_need() -> None:
+    command = ["sh", "-c", 'ulimit -Sn 200; exec "$@"', "sh", *SERVE]
+    with subprocess.Popen(
+        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        _port_told(process)
+        limits = Path(f"/proc/{process.pid}/limits").read_text()
+        soft, hard = limits.partition("Max open files")[2].split()[:2]
+        assert int(soft) == min(1792, int(hard))
+        process.terminate()
+        assert process.wait(10) == 0

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -201,12 +202,14 @@ def test_what_goes_wrong_there_is_reported_here(tmp_path: Path) -> None:
         link.send(worker_link.BEGIN)
         link.send(worker_link.NOTICE, b"a word")
         link.send(worker_link.REFUSAL, b'["acme", "acme/model-one", "overloaded"]')
-        link.send(worker_link.CRASH, b"Traceback: a mistake")
+        link.send(worker_link.CRASH, b"Traceback:\n  somewhere\nMistake: a word\n")
         return Nobody()
 
     with simulator() as sim, hard_pressed(sim, tmp_path, launch) as (house, _):
         assert house.wait_for(lambda: house.crashes)
-        assert "a mistake" in str(house.crashes.pop())
+        crash = house.crashes.pop()
+        assert str(crash) == "Mistake: a word"
+        assert "  somewhere" in "".join(traceback.format_exception(crash))
         assert 'verdict="overloaded"' in house.ask("/metrics").body.decode()
         ends[0].close()
         sim.release()
