@@ -256,6 +256,9 @@ class App:
     def come_back(self, connection: Connection) -> None:
         if self.is_draining and connection.has_head():
             self.turn_away(connection)
+            connection.close()
+            self.left()
+            return
         if self._door is not None:
             self._door.adopt(connection)
         self._crew.fill()

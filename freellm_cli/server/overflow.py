@@ -232,10 +232,8 @@ class Overflow:
         mate.link.close()
         code = _ended(mate.process)
         if lost or not mate.is_told:
-            self._inside.tell(
-                f"the second process has ended (exit code {code}), and {lost} connections with it;"
-                " this one goes on"
-            )
+            cost = f"; connections lost with it: {lost}" if lost else ""
+            self._inside.tell(f"the second process has ended by itself (exit code {code}){cost}")
 
     # What comes from it
 

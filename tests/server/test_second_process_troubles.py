@@ -28,7 +28,7 @@ from freellm_cli.services.runtime import Runtime
 from tests.server.test_http import read_one
 from tests.server.test_second_process import HELD, Launched, hard_pressed, question
 from tests.support.raw_client import RawClient
-from tests.support.serving import PATIENCE, Served
+from tests.support.serving import PATIENCE, Served, served
 from tests.support.upstream import simulator
 
 pytestmark = pytest.mark.skipif(
@@ -87,6 +87,16 @@ def test_a_signal_to_both_processes_cuts_no_answer(tmp_path: Path) -> None:
         assert stopped == [True]
         assert launch.processes[0].wait(PATIENCE) == 0
         assert _answers_logged(house) == HELD + 1
+
+
+def test_a_question_that_comes_back_from_it_at_the_end_is_answered(tmp_path: Path) -> None:
+    with simulator() as sim, served(sim, tmp_path) as house:
+        near, far = socket.socketpair()
+        with far:
+            assert house.app.stop()
+            house.app.come_back(house.app.connected(near, question()))
+            assert read_one(far).status == 503
+            assert far.recv(1) == b""
 
 
 # Its beginning
