@@ -6,8 +6,12 @@ event that was parsed whole, parsing again can only give the same again with ano
 
 from __future__ import annotations
 
-from json import dumps
+from json import JSONEncoder
 
+_encode = JSONEncoder(ensure_ascii=False).encode
+_MANY = 4
+"""So many events that came together are read as a run: a whole answer may come at once."""
+_RUN = 100
 _KEYS = (b'"content":"', b'"content": "')
 
 
@@ -20,6 +24,17 @@ class Template:
         self._before = before
         self._after = after
         self._least = len(before) + len(after)
+
+    def read(self, lines: list[bytes], at: int) -> tuple[str, int]:
+        """The text of events of this make from `lines[at]` on, and how many they are, perhaps not all;
+        ("", 0) when that event is to be parsed. No line holds a line break."""
+        text = self.text_of(lines[at])
+        if text is None:
+            return "", 0
+        if len(lines) - at < _MANY:
+            return text, 1
+        more, count = self.run_of(lines[at + 1 : at + _RUN])
+        return text + more, 1 + count
 
     def text_of(self, data: bytes) -> str | None:
         """The text of an event of this make, not empty; None if `data` is of another make, or if its text has
@@ -35,7 +50,7 @@ class Template:
 
     def run_of(self, lines: list[bytes]) -> tuple[str, int]:
         """The text of the events of this make that `lines` begins with, and how many they are; ("", 0) when
-        they must be read one by one. No line holds a line break."""
+        they must be read one by one."""
         parts = b"\n".join(lines).split(self._after + b"\n" + self._before)
         parts[0] = (
             parts[0].removeprefix(self._before) if lines[0].startswith(self._before) else b'"'
@@ -51,7 +66,7 @@ class Template:
 def template_of(data: bytes, text: str) -> Template | None:
     """The make of an event in which `text` was found as the content of its message; None if the bytes do not
     show clearly where it stands."""
-    written = dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "replace")
+    written = _encode(text)[1:-1].encode("utf-8", "replace")
     for key in _KEYS:
         whole = key + written + b'"'
         if data.count(whole) == 1:
