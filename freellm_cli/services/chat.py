@@ -22,7 +22,7 @@ from freellm_cli.services.outcome import (
     other_address,
     settle_answer,
 )
-from freellm_cli.services.pool import Excluded, Plan, Pool, PoolTarget
+from freellm_cli.services.pool import Excluded, Plan, Pool, PoolTarget, tokens_to_reserve
 from freellm_cli.storage.ledger import Lease, Reason, Wait
 from freellm_cli.transport.base import Cancel
 
@@ -85,9 +85,9 @@ class _Call:
         self._request = request
         self._options = options
         self._id = options.request_id or runtime.new_request_id()
-        self._prompt_tokens = estimate_request(request)
-        needs = needs_of(request, prompt_tokens=self._prompt_tokens, private=options.private)
-        self._plan = pool.plan(request.model, needs)
+        tokens = estimate_request(request)
+        self._needs = needs_of(request, prompt_tokens=tokens, private=options.private)
+        self._plan = pool.plan(request.model, self._needs)
         self._open = {item.candidate.key: item for item in self._plan.targets}
         self._later: dict[str, PoolTarget] = {}
         self._dropped: dict[str, frozenset[str]] = {}
@@ -145,7 +145,7 @@ class _Call:
         targets = list(self._open.values())
         outcome = self._runtime.ledger.acquire_or_wait(
             [item.candidate for item in targets],
-            tokens=max(item.counted_tokens for item in targets),
+            tokens=tokens_to_reserve(targets, self._needs),
             request_id=self._id,
             deadline=self._clock.now() + max(0.0, self._left()),
             lane=self._options.lane,
@@ -248,7 +248,7 @@ class _Call:
         others = [item for key, item in self._open.items() if key != first.candidate.key]
         found = self._runtime.ledger.acquire(
             [item.candidate for item in others],
-            tokens=max(item.counted_tokens for item in others),
+            tokens=tokens_to_reserve(others, self._needs),
             request_id=self._id,
             deadline=self._clock.now() + max(0.0, self._left()),
             lane=self._options.lane,
@@ -365,7 +365,7 @@ class _Call:
             opened=opened,
             attempts=tuple(self._attempts),
             notices=self._notices(target),
-            prompt_tokens=self._prompt_tokens,
+            prompt_tokens=self._needs.prompt_tokens,
             clock=self._clock,
             report_head=lambda at: ledger.answered(lease, at),
             finish=finish,
