@@ -7,6 +7,7 @@ from typing import Any
 
 from freellm_cli.core.chat import Message
 from freellm_cli.core.messages import flat_text
+from freellm_cli.providers.quirk_rules import Rules
 
 Note = Callable[[str, str], None]
 """Called with (field, what was done to it) where a change may alter the meaning."""
@@ -16,18 +17,17 @@ _BRIDGE = "OK."
 """What an assistant says where a host demands its turn between a tool's result and the user."""
 
 
-def prepare_messages(
-    messages: list[Message], quirks: dict[str, Any], dropped: set[str], note: Note
-) -> list[Message]:
-    """Applies the message quirks in the order in which they build on each other.
-
-    `dropped`: members to leave out of every message, beside the quirk `message_drop`.
-    """
-    unwanted = dropped | set(quirks.get("message_drop") or ())
+def prepare_messages(messages: list[Message], rules: Rules, note: Note) -> list[Message]:
+    """Applies the message quirks in the order in which they build on each other."""
+    quirks = rules.quirks
     history = str(quirks.get("reasoning_in_history") or "drop")
     keep_extra = bool(quirks.get("tool_call_extra"))
     cached = bool(quirks.get("cache_control"))
-    ready = [_plain(m, unwanted, history, keep_extra, cached) for m in messages]
+    ready = [_plain(m, rules.message_drop, history, keep_extra, cached) for m in messages]
+    return _in_order(ready, quirks, note) if rules.moves_messages else ready
+
+
+def _in_order(ready: list[Message], quirks: dict[str, Any], note: Note) -> list[Message]:
     if quirks.get("flatten_text_parts"):
         ready = [_flattened(m) for m in ready]
     if quirks.get("system_first"):
@@ -48,7 +48,7 @@ def prepare_messages(
 
 
 def _plain(
-    message: Message, unwanted: set[str], history: str, keep_extra: bool, cached: bool
+    message: Message, unwanted: frozenset[str], history: str, keep_extra: bool, cached: bool
 ) -> Message:
     out = {k: v for k, v in message.items() if v is not None and k not in unwanted}
     if message.get("role") == "assistant":

@@ -7,8 +7,9 @@ is in `Target.quirks` (docs/quirks.md) and applied by `providers.quirks`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from functools import lru_cache
+from json import JSONEncoder
 from typing import Any
 
 from freellm_cli import __version__
@@ -27,6 +28,8 @@ MAX_EMBEDDINGS = 96
 """The least that a known host takes in one request (https://docs.cohere.com/reference/embed)."""
 
 _TAILS = ("/chat/completions", "/completions", "/embeddings", "/models")
+
+_to_json = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 Auth = tuple[tuple[str, str, Secret], ...]
 
@@ -221,12 +224,18 @@ def _owner(host: str) -> str:
 
 
 def _endpoint(target: Target, tail: str) -> str:
-    base = target.base_url.rstrip("/")
-    for known in _TAILS:
-        base = base.removesuffix(known)
+    base = _bare(target.base_url)
     if "{" in base:
         base = _filled(base, target)
     return base + tail
+
+
+@lru_cache(maxsize=256)
+def _bare(base_url: str) -> str:
+    base = base_url.rstrip("/")
+    for known in _TAILS:
+        base = base.removesuffix(known)
+    return base
 
 
 def _filled(base: str, target: Target) -> str:
@@ -259,7 +268,7 @@ def _get(url: str, secret: Secret | None) -> HttpRequest:
 
 def _encode(body: dict[str, Any]) -> bytes:
     try:
-        text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _to_json(body)
     except (TypeError, ValueError) as error:
         raise RequestRefused(
             f"the request cannot be written as JSON: {error}",
