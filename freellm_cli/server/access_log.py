@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from json import JSONEncoder
 from typing import Any
 
 GATHER_S = 0.05
 MOST_WAITING = 10_000
 _SHOWN_CONTENT = 2_000
+_to_json = JSONEncoder(ensure_ascii=False).encode
 
 
 class Entry:
@@ -142,10 +143,12 @@ class AccessLog:
 
     def _line(self, at: float, entry: Entry) -> str:
         if self._as_json:
-            return json.dumps({"at": round(at, 3), **entry.as_json()}, ensure_ascii=False)
+            return _to_json({"at": round(at, 3), **entry.as_json()})
         return f"{time.strftime('%H:%M:%S', time.localtime(at))} {_plain(entry.as_line())}"
 
 
 def _plain(line: str) -> str:
     """A client's path or model name must not drive the terminal."""
+    if line.isprintable():
+        return line
     return "".join(c if c.isprintable() or c == "\n" else "?" for c in line)
