@@ -24,6 +24,10 @@ _ROLES = {
     "function": "tool",
 }
 
+_IRREGULAR = (
+    "max_completion_tokens", "stop", "functions", "function_call", "tools", "tool_choice",
+    "parallel_tool_calls",
+)  # fmt: skip
 _NOT_PARAMS = ("model", "messages", "prompt", "stream", "extra_body")
 
 
@@ -291,6 +295,8 @@ def flat_text(value: object, _levels: int = 3) -> str:
 
 
 def _regular_params(params: dict[str, Any]) -> None:
+    if params.keys().isdisjoint(_IRREGULAR):
+        return
     limit = params.pop("max_completion_tokens", None)
     if limit is not None:
         params["max_tokens"] = limit

@@ -8,6 +8,7 @@ _HEX = b"0123456789abcdefABCDEF"
 _LONGEST_SIZE = 16
 _OFTEN = 0xFFF
 _SEVERAL = 4
+_END = b"0\r\n\r\n"
 _SIZES: dict[bytes, int] = {}
 """Chunk sizes by how they were written: those of a stream are few, and come again and again."""
 
@@ -46,6 +47,9 @@ class ChunkDecoder:
         parts: list[bytes] = []
         if not (self._left or self._in_trailer):
             at = _plain_chunks(data, parts) or _whole_chunks(data, parts)
+        if data[at:] == _END and not (self._left or self._in_trailer):
+            self.ended = True
+            at = size
         while at < size and not self.ended:
             if self._left > 0:
                 end = at + self._left

@@ -214,7 +214,9 @@ class Answer:
         self.ended = self._left == 0
 
     def _content_length(self, fields: list[tuple[str, str]]) -> int | None:
-        lengths = {value for name, value in fields if name.lower() == "content-length"}
+        lengths = {
+            value for name, value in fields if len(name) == 14 and name.lower() == "content-length"
+        }
         if not lengths:
             return None
         text = lengths.pop()
