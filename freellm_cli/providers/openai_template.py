@@ -51,16 +51,17 @@ class Template:
     def run_of(self, lines: list[bytes]) -> tuple[str, int]:
         """The text of the events of this make that `lines` begins with, and how many they are; ("", 0) when
         they must be read one by one."""
-        parts = b"\n".join(lines).split(self._after + b"\n" + self._before)
-        parts[0] = (
-            parts[0].removeprefix(self._before) if lines[0].startswith(self._before) else b'"'
-        )
-        last, found, _ = parts[-1].partition(self._after)
-        parts[-1] = last if found else b'"'
-        text = b"".join(parts).decode("utf-8", "replace")
+        before, after, least = self._before, self._after, self._least
+        start, end = len(before), -len(after)
+        texts = []
+        for line in lines:
+            if not (line.startswith(before) and line.endswith(after) and len(line) > least):
+                break
+            texts.append(line[start:end])
+        text = b"".join(texts).decode("utf-8", "replace")
         if '"' in text or "\\" in text or not text.isprintable():
             return "", 0
-        return text, len(parts)
+        return text, len(texts)
 
 
 def template_of(data: bytes, text: str) -> Template | None:
