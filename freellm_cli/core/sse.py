@@ -67,7 +67,8 @@ class SseDecoder:
     def plain(self, chunk: bytes) -> list[bytes] | None:
         """The data of the events of a piece of whole ones that are one `data: ` line each, as almost all
         are; None for any other piece: `feed` it."""
-        if not (chunk.startswith(b"data: ") and chunk.endswith(b"\n\n") and self._is_fresh()):
+        is_fresh = not (self._tail or self._data or self._bare or self._name or self._skip_lf)
+        if not (is_fresh and chunk.startswith(b"data: ") and chunk.endswith(b"\n\n")):
             return None
         found = chunk[6:-2].split(b"\n\ndata: ")
         if b"\r" in chunk or chunk.count(b"\n") != 2 * len(found):
@@ -104,10 +105,6 @@ class SseDecoder:
             self._line(line, events)
         self._keep(rest)
         return events
-
-    def _is_fresh(self) -> bool:
-        """Whether the next byte begins an event."""
-        return not (self._tail or self._data or self._bare or self._name or self._skip_lf)
 
     def close(self) -> list[SseEvent]:
         """The events still held at the end of the body, whether or not their blank line came."""
