@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from json import JSONEncoder
 from typing import Any
 
 GATHER_S = 0.05
 MOST_WAITING = 10_000
 _SHOWN_CONTENT = 2_000
-_to_json = JSONEncoder(ensure_ascii=False).encode
 
 
 class Entry:
@@ -45,6 +44,13 @@ class Entry:
         self.error = ""
         self.content: tuple[str, str] | None = None
         """Question and answer, only with `--log-content`."""
+
+    def words_of_others(self) -> tuple[str, ...]:
+        """All that a client or a provider has written of it: only there can a key stand."""
+        return (
+            self.method, self.path, self.asked, self.answered, self.credential, self.error,
+            *(self.content or ()),
+        )  # fmt: skip
 
     def as_json(self) -> dict[str, Any]:
         data: dict[str, Any] = {
@@ -94,6 +100,7 @@ class AccessLog:
         self._as_json = as_json
         self._clean = clean
         self._lines: deque[tuple[float, Entry]] = deque()
+        self._foreign: set[str] = set()
         self._some = threading.Event()
         self._lost = 0
         self._stopping = False
@@ -125,16 +132,23 @@ class AccessLog:
             text = "".join(self._taken())
             if text:
                 try:
-                    self._write(self._clean(text))
+                    self._write(self._cleaned(text))
                 except (OSError, ValueError):  # nobody reads it any more
                     self._lines.clear()
             if self._stopping and not self._lines:
                 return
 
+    def _cleaned(self, text: str) -> str:
+        """The same few words stand in many lines: to look through those is a small part of the work."""
+        foreign = "\n".join(self._foreign)
+        self._foreign.clear()
+        return text if self._clean(foreign) == foreign else self._clean(text)
+
     def _taken(self) -> list[str]:
         lines = []
         while self._lines:
             at, entry = self._lines.popleft()
+            self._foreign.update(entry.words_of_others())
             lines.append(self._line(at, entry) + "\n")
         if self._lost:
             lines.append(f"… {self._lost} lines were lost: the log was not read fast enough\n")
@@ -143,12 +157,10 @@ class AccessLog:
 
     def _line(self, at: float, entry: Entry) -> str:
         if self._as_json:
-            return _to_json({"at": round(at, 3), **entry.as_json()})
+            return json.dumps({"at": round(at, 3), **entry.as_json()}, ensure_ascii=False)
         return f"{time.strftime('%H:%M:%S', time.localtime(at))} {_plain(entry.as_line())}"
 
 
 def _plain(line: str) -> str:
     """A client's path or model name must not drive the terminal."""
-    if line.isprintable():
-        return line
     return "".join(c if c.isprintable() or c == "\n" else "?" for c in line)
