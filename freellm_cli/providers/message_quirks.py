@@ -19,12 +19,8 @@ _BRIDGE = "OK."
 
 def prepare_messages(messages: list[Message], rules: Rules, note: Note) -> list[Message]:
     """Applies the message quirks in the order in which they build on each other."""
-    quirks = rules.quirks
-    history = str(quirks.get("reasoning_in_history") or "drop")
-    keep_extra = bool(quirks.get("tool_call_extra"))
-    cached = bool(quirks.get("cache_control"))
-    ready = [_plain(m, rules.message_drop, history, keep_extra, cached) for m in messages]
-    return _in_order(ready, quirks, note) if rules.moves_messages else ready
+    ready = [_plain(message, rules) for message in messages]
+    return _in_order(ready, rules.quirks, note) if rules.moves_messages else ready
 
 
 def _in_order(ready: list[Message], quirks: dict[str, Any], note: Note) -> list[Message]:
@@ -47,19 +43,17 @@ def _in_order(ready: list[Message], quirks: dict[str, Any], note: Note) -> list[
     return ready
 
 
-def _plain(
-    message: Message, unwanted: frozenset[str], history: str, keep_extra: bool, cached: bool
-) -> Message:
-    out = {k: v for k, v in message.items() if v is not None and k not in unwanted}
+def _plain(message: Message, rules: Rules) -> Message:
+    out = {k: v for k, v in message.items() if v is not None and k not in rules.message_drop}
     if message.get("role") == "assistant":
-        _place_thoughts(out, message, history)
-        if "tool_calls" in out and not keep_extra:
+        _place_thoughts(out, message, rules.thoughts)
+        if "tool_calls" in out and not rules.keeps_call_extra:
             out["tool_calls"] = [_bare_call(call) for call in out["tool_calls"]]
         # The form that the OpenAI SDKs echo: present and null beside tool calls.
         out.setdefault("content", None if out.get("tool_calls") else "")
     content = out.get("content")
     if isinstance(content, list):
-        out["content"] = [_wire_part(part, cached) for part in content]
+        out["content"] = [_wire_part(part, rules.keeps_cache_control) for part in content]
     return out
 
 

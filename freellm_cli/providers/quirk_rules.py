@@ -16,8 +16,9 @@ class Rules:
     """What of `quirks` must be looked through at each request."""
 
     __slots__ = (
-        "always_stream", "clamp", "drop", "drops_stream", "keep_only", "message_drop", "moves_messages",
-        "quirks", "rename", "usage_in_stream", "values",
+        "always_stream", "clamp", "drop", "drops_stream", "keep_only", "keeps_cache_control",
+        "keeps_call_extra", "message_drop", "moves_messages", "quirks", "rename", "thoughts",
+        "usage_in_stream", "values",
     )  # fmt: skip
 
     def __init__(self, quirks: dict[str, Any]) -> None:
@@ -40,6 +41,9 @@ class Rules:
             if path[0] == "messages" and len(path) == 2 and path[1] not in ("role", "content")
         }
         """Members to leave out of every message."""
+        self.thoughts = str(quirks.get("reasoning_in_history") or "drop")
+        self.keeps_call_extra = bool(quirks.get("tool_call_extra"))
+        self.keeps_cache_control = bool(quirks.get("cache_control"))
         self.moves_messages = any(quirks.get(name) for name in _MESSAGE_ORDER)
 
 

@@ -124,7 +124,7 @@ def parse_head(raw: bytes) -> AnswerHead:
     lines = raw.decode("latin-1").split("\n")
     if len(lines) > MAX_FIELDS + 3:
         raise BadHead(f"its head has more than {MAX_FIELDS} headers")
-    if max(map(len, lines)) >= MAX_LINE:
+    if len(raw) >= MAX_LINE and max(map(len, lines)) >= MAX_LINE:
         raise BadHead("its head is too large")
     version, status = _status_line(raw[: len(lines[0])])
     fields: list[tuple[str, str]] = []

@@ -198,7 +198,7 @@ class Answer:
         """How the body ends: RFC 9112 section 6.3."""
         self.status = head.status
         self.fields = Headers(head.fields)
-        coding = self.fields.get("transfer-encoding", "").strip().lower()
+        coding = self.fields.text("transfer-encoding").strip().lower()
         if coding not in {"", "identity", "chunked"}:
             raise self._call.fault(
                 "bad_http", f"{self._call.host} uses an unknown transfer coding."
