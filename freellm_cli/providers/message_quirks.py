@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from freellm_cli.core.chat import Message
+from freellm_cli.core.json_reading import Written
 from freellm_cli.core.messages import flat_text
 from freellm_cli.providers.quirk_rules import Rules
 
@@ -19,6 +20,8 @@ _BRIDGE = "OK."
 
 def prepare_messages(messages: list[Message], rules: Rules, note: Note) -> list[Message]:
     """Applies the message quirks in the order in which they build on each other."""
+    if isinstance(messages, Written) and not rules.moves_messages:
+        return messages  # they hold what no host refuses, and nothing else
     ready = [_plain(message, rules) for message in messages]
     return _in_order(ready, rules.quirks, note) if rules.moves_messages else ready
 

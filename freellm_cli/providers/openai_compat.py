@@ -17,6 +17,7 @@ from freellm_cli.core.catalog import ProviderSpec
 from freellm_cli.core.chat import ChatRequest, Target
 from freellm_cli.core.errors import ConfigError, RequestRefused
 from freellm_cli.core.http import Headers, HttpRequest
+from freellm_cli.core.json_reading import Written
 from freellm_cli.core.secret import Secret
 from freellm_cli.core.think_tags import tags_for
 from freellm_cli.providers.base import ChatReader, EmbeddingAnswer, ModelPage
@@ -267,8 +268,14 @@ def _get(url: str, secret: Secret | None) -> HttpRequest:
 
 
 def _encode(body: dict[str, Any]) -> bytes:
+    """Messages that nobody had to change are sent as the client wrote them."""
     try:
-        text = _to_json(body)
+        messages = body.get("messages")
+        if isinstance(messages, Written):
+            rest = _to_json({name: value for name, value in body.items() if name != "messages"})
+            text = f'{rest[:-1]},"messages":{messages.text}}}'
+        else:
+            text = _to_json(body)
     except (TypeError, ValueError) as error:
         raise RequestRefused(
             f"the request cannot be written as JSON: {error}",
