@@ -232,6 +232,8 @@ class OpenAIReader:
     def _learn(self, data: bytes, made: list[Delta]) -> None:
         """Remembers the make of an event that held text and nothing else."""
         delta = made[0]
+        if self._template is not None and self._template.is_of(data):
+            return
         plain = delta == Delta(delta.text, model=delta.model, response_id=delta.response_id)
         if plain and delta.text and len(made) == 1 and self._filter is None and not self._finish:
             self._templates_left -= 1
