@@ -139,13 +139,13 @@ class Wire:
 
         Raises BadHead, EOFError when the bytes stop inside it, TransportFault.
         """
-        held = self.held
+        held = self.held or self.receive()
+        if not held:
+            return None
         while not (size := head_size(held)):
             data = self.receive()
             if not data:
-                if held:
-                    raise EOFError
-                return None
+                raise EOFError
             held += data
         self.held = held[size:]
         return parse_head(held[:size])
