@@ -210,12 +210,34 @@ class Party(NamedTuple):
     began: float
 
     def cpu(self) -> float:
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        """Seconds, those of its living children included."""
+        return sum(map(_cpu, self._processes()))
 
     def rss_mb(self) -> float:
-        text = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(text.partition("VmRSS:")[2].split()[0]) / 1024
+        """With its children's."""
+        return sum(map(_rss_mb, self._processes()))
+
+    def _processes(self) -> list[int]:
+        number = self.process.pid
+        tasks = Path(f"/proc/{number}/task").glob("*/children")
+        return [number, *(int(child) for task in tasks for child in _read(task).split())]
+
+
+def _cpu(number: int) -> float:
+    fields = _read(Path(f"/proc/{number}/stat")).rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
+
+
+def _rss_mb(number: int) -> float:
+    text = _read(Path(f"/proc/{number}/status"))
+    return int(text.partition("VmRSS:")[2].split()[0]) / 1024 if text else 0.0
+
+
+def _read(path: Path) -> str:
+    """Empty when its process has just ended."""
+    with contextlib.suppress(OSError):
+        return path.read_text()
+    return ""
 
 
 @contextlib.contextmanager

@@ -140,6 +140,7 @@ _freellm_takes_value() {
             'keys add --account' | \
             'keys add --env' | \
             'keys add --set' | \
+            'keys add --base-url' | \
             'keys add --config-dir' | \
             'keys add --state-dir' | \
             'keys list --config-dir' | \
@@ -549,6 +550,7 @@ _freellm_flags() {
 --stdin
 --env
 --set
+--base-url
 --check
 --no-check
 --json

@@ -40,7 +40,7 @@ end
 complete -c freellm -f
 
 set -g __freellm_commands 'setup' 'chat' 'serve' 'batch' 'keys' 'keys add' 'keys list' 'keys check' 'keys enable' 'keys disable' 'keys label' 'keys remove' 'keys import' 'keys export' 'oauth' 'oauth login' 'oauth list' 'oauth refresh' 'oauth logout' 'oauth import' 'oauth export' 'models' 'models show' 'models test' 'limits' 'limits why' 'limits reset' 'limits drift' 'limits forget' 'limits plan' 'why' 'route' 'history' 'history list' 'history show' 'history search' 'history delete' 'history export' 'templates' 'templates list' 'templates show' 'templates edit' 'config' 'config path' 'config show' 'config get' 'config set' 'config unset' 'config edit' 'config check' 'doctor' 'demo' 'completion' 'completion install'
-set -g __freellm_valued --account --attach --bundle --by --client-secrets --config-dir --conversation --cors-origin --drain --env --family --for --format --host --interval --json-schema --label --limit --max-tokens --min-context --model --older-than --option --output --param --port --profile --provider --requests --reserve --save --seed --set --share --simulate --state-dir --stop --system --temperature --template --think --threads --timeout --token --tokens --top-k --top-p --width -O -a -m -n -o -p -s -t
+set -g __freellm_valued --account --attach --base-url --bundle --by --client-secrets --config-dir --conversation --cors-origin --drain --env --family --for --format --host --interval --json-schema --label --limit --max-tokens --min-context --model --older-than --option --output --param --port --profile --provider --requests --reserve --save --seed --set --share --simulate --state-dir --stop --system --temperature --template --think --threads --timeout --token --tokens --top-k --top-p --width -O -a -m -n -o -p -s -t
 
 complete -c freellm -n '__freellm_at \'\' 0' -a setup -d 'From nothing to the first answer, step by step.'
 complete -c freellm -n '__freellm_at \'\' 0' -a chat -d 'Ask a question; the answer comes as it is written.'
@@ -174,6 +174,7 @@ complete -c freellm -n '__freellm_at \'keys add\'' -l account -r -d 'The project
 complete -c freellm -n '__freellm_at \'keys add\'' -l stdin -d 'One key a line from a pipe.'
 complete -c freellm -n '__freellm_at \'keys add\'' -l env -r -d 'Take it from this variable.'
 complete -c freellm -n '__freellm_at \'keys add\'' -l set -r -d 'What else it needs: account_id=…'
+complete -c freellm -n '__freellm_at \'keys add\'' -l base-url -r -d 'Where it is: a host of your own, a relay.'
 complete -c freellm -n '__freellm_at \'keys add\'' -l check -d 'Ask the provider.'
 complete -c freellm -n '__freellm_at \'keys add\'' -l no-check -d 'Ask the provider.'
 complete -c freellm -n '__freellm_at \'keys add\'' -l json -d 'Print JSON, for scripts.'

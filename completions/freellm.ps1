@@ -39,8 +39,8 @@ $script:FreellmCommands = @{
     }
     'keys add' = @{
         Words = @()
-        Flags = @('--label', '--account', '--stdin', '--env', '--set', '--check', '--no-check', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
-        Values = @{ '--label' = ''; '--account' = ''; '--env' = ''; '--set' = ''; '--config-dir' = ''; '--state-dir' = '' }
+        Flags = @('--label', '--account', '--stdin', '--env', '--set', '--base-url', '--check', '--no-check', '--json', '-v', '--verbose', '-q', '--quiet', '--no-color', '--config-dir', '--state-dir', '--help')
+        Values = @{ '--label' = ''; '--account' = ''; '--env' = ''; '--set' = ''; '--base-url' = ''; '--config-dir' = ''; '--state-dir' = '' }
         Argument = 'providers'; Many = $false
     }
     'keys list' = @{

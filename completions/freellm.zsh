@@ -231,6 +231,7 @@ _freellm_keys_add() {
         '--stdin''[One key a line from a pipe.]' \
         '--env=''[Take it from this variable.]:VAR: ' \
         '*--set=''[What else it needs\: account_id=…]:NAME=VALUE: ' \
+        '--base-url=''[Where it is\: a host of your own, a relay.]:URL: ' \
         '(--check --no-check)'{--check,--no-check}'[Ask the provider.]' \
         '--json''[Print JSON, for scripts.]' \
         '(-v --verbose)'{-v,--verbose}'[Say more on stderr.]' \

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.support.household import leave_all_households
+from tests.support.household import home, leave_all_households, sim
+
+__all__ = ["home", "sim"]
 
 # How long an example takes says more of the machine than of the code; benchmarks/ measures that.
 # On CI the same examples come again, so that a failure there is the change's.

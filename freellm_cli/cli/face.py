@@ -49,6 +49,10 @@ class Face:
             )
         return self._runtime
 
+    def renew_runtime(self) -> None:
+        """The settings have changed: what comes next reads them."""
+        self._runtime = self.runtime.renewed()
+
     @property
     def json(self) -> bool:
         return bool(self.options.get("json"))

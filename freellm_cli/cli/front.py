@@ -49,6 +49,10 @@ def dispatch(
         from freellm_cli.cli.complete import complete
 
         return complete(face, argv[1:])
+    if argv == ["_serve"]:
+        from freellm_cli.server.worker_process import run as serve_too
+
+        return serve_too(face.env)
     from freellm_cli.cli.app import run_typer
 
     return run_typer(argv, face)

@@ -8,6 +8,7 @@ from pathlib import Path
 from freellm_cli.cli.face import Face
 from freellm_cli.core.catalog import ProviderSpec
 from freellm_cli.core.errors import UsageError
+from freellm_cli.core.route_refusals import way_in
 
 
 def keys_from(
@@ -31,9 +32,10 @@ def keys_from(
     if stdin:
         return [line for line in face.stdin.read().splitlines() if line.strip()]
     if not face.is_terminal(face.stdin):
-        raise UsageError(
-            "there is no terminal to ask for the key", hint="pipe it in with --stdin, or --env VAR"
-        )
+        hint = "pipe it in with --stdin, or --env VAR"
+        if provider.local:
+            hint += f"; without a key its address is enough: `{way_in(provider)}`"
+        raise UsageError("there is no terminal to ask for the key", hint=hint)
     return None
 
 
@@ -41,7 +43,9 @@ def asked_keys(face: Face, provider: ProviderSpec) -> Iterator[str]:
     """One key after the other, typed unseen, until the person has no more."""
     from getpass import getpass
 
-    if provider.key_url:
+    if provider.local:
+        face.note(f"without a key its address is enough: `{way_in(provider)}`")
+    elif provider.key_url:
         face.note(f"get a key at {provider.key_url}")
     text = getpass(f"{provider.title} key, not shown: ", stream=face.err)
     yield text

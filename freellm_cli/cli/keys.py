@@ -26,7 +26,8 @@ def keys(ctx: typer.Context) -> None:
         list_(ctx)
 
 
-@app.command()
+# Further words are taken so that a key among them can be refused with the reason.
+@app.command(context_settings={"allow_extra_args": True})
 def add(
     ctx: typer.Context,
     provider: Annotated[str, typer.Argument(help="gemini, groq, openrouter, …")],
@@ -40,8 +41,10 @@ def add(
         list[str] | None,
         typer.Option("--set", help="What else it needs: account_id=…", metavar="NAME=VALUE"),
     ] = None,
+    base_url: Annotated[
+        str, typer.Option(help="Where it is: a host of your own, a relay.", metavar="URL")
+    ] = "",
     check: Annotated[bool, typer.Option("--check/--no-check", help="Ask the provider.")] = True,
-    key: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
 ) -> None:
     """Store a key: asked for unseen, checked without spending generation quota.
 
@@ -50,11 +53,15 @@ def add(
     Example: echo "$MY_KEY" | freellm keys add groq --stdin
     """
     from freellm_cli.cli.render import render
+    from freellm_cli.services.config import set_setting
     from freellm_cli.services.keys import add_keys
 
     face: Face = ctx.obj
+    if base_url:
+        set_setting(face.runtime, f"providers.{provider}.base_url", base_url)
+        face.renew_runtime()
     spec = face.runtime.catalog.provider(provider)
-    texts = keys_from(face, spec, stdin=stdin, variable=env, typed=key or [])
+    texts = keys_from(face, spec, stdin=stdin, variable=env, typed=ctx.args)
     extra = settings_from(settings or [])
 
     def store(texts: list[str]) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from freellm_cli.cli.terminal_table import width_of
 from freellm_cli.services.results import Cell
-from freellm_cli.services.spell import spell_seconds
+from freellm_cli.services.spell import short_count, short_limit, spell_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -176,7 +176,7 @@ class _Board:
 
     def _amount(self, limit: Row) -> str:
         unit, window = limit["unit"], limit["window"]
-        counted = f"{short_count(limit['used'])}/{short_count(limit['amount'])}"
+        counted = f"{short_count(limit['used'])}/{short_limit(limit['amount'])}"
         if window == "at once":
             return f"{counted} at once"
         if not self._is_wide:
@@ -188,15 +188,6 @@ class _Board:
 
     def _until(self, at: float) -> str:
         return spell_seconds(max(1.0, at - self._now))
-
-
-def short_count(number: int) -> str:
-    """9,999 in full, then 12k, 250k, 1.2M."""
-    if number < 10_000:
-        return f"{number:,}"
-    if number < 1_000_000:
-        return f"{number // 1000}k"
-    return f"{number / 1_000_000:.1f}".removesuffix(".0") + "M"
 
 
 def _name(row: Row, model: Row) -> str:

@@ -12,6 +12,7 @@ from freellm_cli.core.errors import EXIT_DONE, ConfigError
 
 if TYPE_CHECKING:
     from freellm_cli.server.app import App
+    from freellm_cli.server.overflow import Overflow
     from freellm_cli.services.runtime import Runtime
 
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP")
@@ -46,7 +47,7 @@ def serve(
             face.note(
                 f"every provider is simulated ({simulate}): no key is used, nothing leaves here"
             )
-            return _serve(face, runtime, show)
+            return _serve(face, runtime, show, is_rehearsal=True)
     from freellm_cli.services.runtime import Runtime
 
     runtime = Runtime(
@@ -56,10 +57,28 @@ def serve(
         overrides=overrides,
         notice=face.note,
     )
-    return _serve(face, runtime, show)
+    return _serve(face, runtime, show, _overflow(runtime, overrides))
 
 
-def _serve(face: Face, runtime: Runtime, show: Show | None) -> int:
+def _overflow(runtime: Runtime, overrides: Mapping[str, object]) -> Overflow | None:
+    """What starts a second process, where the settings and this machine allow one."""
+    if runtime.settings.serve.processes < 2:
+        return None
+    from freellm_cli.server import overflow, worker_process
+
+    if not overflow.is_possible():
+        return None
+    return overflow.Overflow(worker_process.begin_with(runtime, overrides))
+
+
+def _serve(
+    face: Face,
+    runtime: Runtime,
+    show: Show | None,
+    overflow: Overflow | None = None,
+    *,
+    is_rehearsal: bool = False,
+) -> int:
     from freellm_cli.server.access_log import AccessLog
     from freellm_cli.server.app import App
     from freellm_cli.server.options import options_from
@@ -73,6 +92,7 @@ def _serve(face: Face, runtime: Runtime, show: Show | None) -> int:
         log,
         notice=face.note,
         crash=lambda error: _report(face, error),
+        overflow=overflow,
     )
     stopping = threading.Event()
     before = _on_signals(stopping)
@@ -84,6 +104,9 @@ def _serve(face: Face, runtime: Runtime, show: Show | None) -> int:
                 raise
             return EXIT_DONE
         _announce(face, app, show)
+        if not is_rehearsal:
+            reading = threading.Thread(target=_read_lists, args=(face, app, stopping), daemon=True)
+            reading.start()
         _wait(stopping)
         return _stop(face, app)
     finally:
@@ -100,6 +123,23 @@ def _announce(face: Face, app: App, show: Show | None) -> None:
         face.out.flush()
     if show is not None:
         _show(face, show, _address(_reachable(host), port))
+
+
+def _read_lists(face: Face, app: App, stopping: threading.Event) -> None:
+    """Hosts of the person's own whose models nobody knows yet are asked, so that `auto` can use them."""
+    from freellm_cli.core.errors import FreellmError
+    from freellm_cli.services.discovery import refresh, unlisted
+
+    try:
+        runtime = app.household().runtime
+        strangers = unlisted(runtime) if runtime.settings.discovery.enabled else ()
+        for name in strangers:
+            for outcome in refresh(runtime, [name]):
+                told = outcome.problem or f"its list names {outcome.models} models"
+                if not stopping.is_set():
+                    face.note(f"{name}: {told}")
+    except FreellmError:  # the first request will say it
+        return
 
 
 def _shown_elsewhere(face: Face, runtime: Runtime, show: Show) -> bool:

@@ -28,6 +28,10 @@ _OTHER_VERBS = {
 }
 
 
+_KINDS = {"int": "no whole number", "integer": "no whole number", "float": "no number"}
+_IN_WORDS = re.compile(r"not a valid (int|integer|float)(?: range)?$")
+
+
 def no_such_command(
     path: str, name: str, known: Sequence[str], rest: Sequence[str] = ()
 ) -> UnknownName:
@@ -64,7 +68,8 @@ def usage_error(fault: Any) -> UsageError:
         return _no_such_option(path, flag, context)
     example = _example(context) if told.startswith("Missing") else ""
     hint = f"for example `{example}`; " if example else ""
-    return UsageError(told[:1].lower() + told[1:].rstrip("."), hint=f"{hint}see `{path} --help`")
+    told = _IN_WORDS.sub(lambda kind: _KINDS[kind[1]], told[:1].lower() + told[1:].rstrip("."))
+    return UsageError(told, hint=f"{hint}see `{path} --help`")
 
 
 def _no_such_option(path: str, flag: str, context: Any) -> UnknownName:

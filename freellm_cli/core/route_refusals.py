@@ -54,8 +54,8 @@ def no_credential(
         if unlisted:
             return NoCredential(
                 f"{name!r} knows no model of {', '.join(unlisted)}, which is all you have",
-                hint=f"name the model, as `-m {unlisted[0]}/MODEL`, "
-                "or `freellm config set default_model` to it",
+                hint=f"`freellm models {unlisted[0]}` reads what it serves; or name the model, as "
+                f"`-m {unlisted[0]}/MODEL`, or `freellm config set default_model` to it",
             )
         return NoCredential(
             "no key and no login is stored, so there is nothing to ask",

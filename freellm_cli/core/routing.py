@@ -14,6 +14,7 @@ from freellm_cli.core.errors import UnknownName
 FOREIGN_PREFIXES = {"google": "gemini", "models": "gemini", "openai": "", "anthropic": ""}
 VIRTUAL_NAMES = ("auto", "fast", "smart")
 MAX_AUTO_STEPS = 8
+"""Of `auto`; beyond them goes the best model of each provider that has none among them."""
 MAX_SUCCESSORS = 4
 
 
@@ -83,6 +84,8 @@ def resolve(asked: str, book: Book) -> Route:
     found = _expand(name, book, seen=())
     excluded: list[Exclusion] = []
     steps = _usable_steps(found, book, excluded)
+    if any(step.why in VIRTUAL_NAMES for step in found):
+        excluded += _unlisted(found, book)
     firm = tuple(step for step in steps if not step.last_resort)
     if firm and not _all_closed(found):
         return Route(asked, firm, excluded=tuple(excluded))
@@ -112,6 +115,16 @@ def _why_not(model: ModelSpec, book: Book) -> str:
             return f"{model.provider} has closed and no usable credential is stored for it"
         return f"no credential for {model.provider}"
     return ""
+
+
+def _unlisted(found: Sequence[Step], book: Book) -> list[Exclusion]:
+    """Hosts that `auto` passes over because nobody has read yet what they serve."""
+    chosen = {model.provider for step in found for model in step.models}
+    return [
+        Exclusion(f"{name}/…", f"its models are not known: `freellm models {name}` reads its list")
+        for name in sorted(book.usable - chosen)
+        if not book.catalog.models(name)
+    ]
 
 
 def _all_closed(found: Sequence[Step]) -> bool:
@@ -275,7 +288,13 @@ def _virtual(name: str, book: Book) -> tuple[Step, ...]:
         ),
         key=lambda model: _virtual_rank(name, model),
     )
-    return tuple(Step((model,), name) for model in ranked[:MAX_AUTO_STEPS])
+    chosen = ranked[:MAX_AUTO_STEPS]
+    served_by = {model.provider for model in chosen}
+    for model in ranked[MAX_AUTO_STEPS:]:
+        if model.provider not in served_by:
+            served_by.add(model.provider)
+            chosen.append(model)
+    return tuple(Step((model,), name) for model in chosen)
 
 
 def _virtual_rank(name: str, model: ModelSpec) -> tuple[bool, bool, bool]:

@@ -48,6 +48,7 @@ class ServeSettings(Section):
     header_timeout: float
     idle_timeout: float
     threads: int
+    processes: int
     queue: int
     drain: float
     log_content: bool

@@ -57,7 +57,7 @@ def parse(option: Option, text: str) -> Any:
         return _parse_bool(stripped, option)
     if kind in ("int", "seconds", "seconds_or_off", "share"):
         return _parse_number(stripped)
-    if kind in ("texts", "text_or_texts") and not stripped.startswith("["):
+    if kind in ("texts", "text_or_texts", "models") and not stripped.startswith("["):
         return [part.strip() for part in stripped.split(",") if part.strip()]
     if kind in ("text", "secret", "choice"):
         return stripped

@@ -26,7 +26,7 @@ Listed = dict[str, dict[str, ModelSpec]]
 class Catalog:
     """Everything that is known of providers, models and families."""
 
-    __slots__ = ("_added", "_changed", "_families", "_file", "_found", "_names", "_rules")
+    __slots__ = ("_added", "_changed", "_families", "_file", "_found", "_names", "_own", "_rules")
 
     def __init__(
         self,
@@ -38,6 +38,7 @@ class Catalog:
     ) -> None:
         self._file = file
         self._changed = dict(changed or {})
+        self._own = frozenset(name for name, spec in self._changed.items() if _is_own(spec))
         self._added: Listed = added or {}
         self._found: Listed = found or {}
         self._families: dict[str, FamilySpec] | None = None
@@ -73,18 +74,20 @@ class Catalog:
             hint=f"did you mean {nearest[0]}?"
             if nearest
             else f"known: {', '.join(p.id for p in self.providers() if p.status != 'closed')}; "
-            "another host: `freellm config set providers.NAME.base_url URL`",
+            "a host of your own: `freellm config set providers.NAME.base_url URL`",
             nearest=nearest,
         )
 
     # models
 
     def models(self, provider: str | None = None) -> tuple[ModelSpec, ...]:
-        """All models, or those of one provider. Raises UnknownName."""
+        """All models, or those of one provider. Raises UnknownName. Of a host of the person's own there
+        are those that its list or the settings name: nobody else knows what it serves."""
         if provider is None:
             return tuple(m for name in self.provider_ids() for m in self.models(name))
         self.provider(provider)
-        packaged = tuple(self._as_hosted(model) for model in self._file.models(provider))
+        known = () if provider in self._own else self._file.models(provider)
+        packaged = tuple(self._as_hosted(model) for model in known)
         others = {**self._found.get(provider, {}), **self._added.get(provider, {})}
         if not others:
             return packaged
@@ -105,7 +108,7 @@ class Catalog:
             packaged = self._as_hosted(packaged)
         found = self._found.get(provider, {}).get(name)
         if found is None:
-            return packaged
+            return None if provider in self._own else packaged
         if packaged is not None:
             return _with_facts(packaged, found)
         guess = self.spec_for_unknown(provider, name)
@@ -260,6 +263,11 @@ class Catalog:
 def load_catalog() -> Catalog:
     """The catalog that came with the program. Raises StoreError when it is missing or damaged."""
     return Catalog(read_packaged())
+
+
+def _is_own(provider: ProviderSpec) -> bool:
+    """Ollama's cloud is Ollama too, but at an address that the catalog knows."""
+    return provider.local and provider.base_url not in provider.endpoints.values()
 
 
 def _with_facts(base: ModelSpec, found: ModelSpec) -> ModelSpec:

@@ -7,11 +7,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 GATHER_S = 0.05
 MOST_WAITING = 10_000
 _SHOWN_CONTENT = 2_000
+_SHOWN_PATH = 500
 
 
 class Entry:
@@ -52,6 +53,17 @@ class Entry:
             *(self.content or ()),
         )  # fmt: skip
 
+    def values(self) -> list[Any]:
+        """For another process: `of` makes the same of them."""
+        return [getattr(self, name) for name in self.__slots__]
+
+    @classmethod
+    def of(cls, values: list[Any]) -> Entry:
+        entry = cls("", "", "")
+        for name, value in zip(cls.__slots__, values, strict=True):
+            setattr(entry, name, value)
+        return entry
+
     def as_json(self) -> dict[str, Any]:
         data: dict[str, Any] = {
             name: getattr(self, name) for name in self.__slots__ if name != "content"
@@ -64,7 +76,10 @@ class Entry:
         return data
 
     def as_line(self) -> str:
-        parts = [f"{self.method} {self.path[:120]} {self.status or '-'}"]
+        path = self.path
+        if len(path) > _SHOWN_PATH:
+            path = path[:_SHOWN_PATH] + "…"
+        parts = [f"{self.method} {path} {self.status or '-'}"]
         if self.asked or self.answered:
             who = f"{self.asked or '(default)'} -> {self.answered or '-'}"
             parts.append(f"{who} {self.credential}".rstrip())
@@ -79,11 +94,34 @@ class Entry:
         if self.error:
             parts.append(self.error)
         parts.append(self.request_id)
-        line = " · ".join(parts)
+        line = _plain(" · ".join(parts))
         if self.content is not None:
             for mark, text in zip("?!", self.content, strict=True):
                 line += f"\n    {mark} {text[:_SHOWN_CONTENT]!r}"
         return line
+
+
+class EntryLog(Protocol):
+    """Where entries go."""
+
+    def start(self) -> None: ...
+
+    def add(self, entry: Entry) -> None:
+        """Takes it over; must be quick."""
+
+    def stop(self) -> None:
+        """Hands on what waits."""
+
+
+def _plain(text: str) -> str:
+    """A client's path or model name must neither drive the terminal nor begin a line of its own."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)
+
+
+def _json_line(data: dict[str, Any]) -> str:
+    """Readable, but all in ASCII where a character could drive a terminal that the log is shown on."""
+    text = json.dumps(data, ensure_ascii=False)
+    return text if text.isprintable() else json.dumps(data)
 
 
 class AccessLog:
@@ -151,16 +189,16 @@ class AccessLog:
             self._foreign.update(entry.words_of_others())
             lines.append(self._line(at, entry) + "\n")
         if self._lost:
-            lines.append(f"… {self._lost} lines were lost: the log was not read fast enough\n")
+            lines.append(self._lost_line() + "\n")
             self._lost = 0
         return lines
 
     def _line(self, at: float, entry: Entry) -> str:
         if self._as_json:
-            return json.dumps({"at": round(at, 3), **entry.as_json()}, ensure_ascii=False)
-        return f"{time.strftime('%H:%M:%S', time.localtime(at))} {_plain(entry.as_line())}"
+            return _json_line({"at": round(at, 3), **entry.as_json()})
+        return f"{time.strftime('%H:%M:%S', time.localtime(at))} {entry.as_line()}"
 
-
-def _plain(line: str) -> str:
-    """A client's path or model name must not drive the terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "?" for c in line)
+    def _lost_line(self) -> str:
+        if self._as_json:
+            return _json_line({"at": round(time.time(), 3), "lost_lines": self._lost})
+        return f"… {self._lost} lines were lost: the log was not read fast enough"

@@ -6,28 +6,29 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from freellm_cli.core.errors import CallerGone, FreellmError
-from freellm_cli.core.faces.errors import HttpRefusal
-from freellm_cli.server import reply, router
-from freellm_cli.server.access_log import AccessLog, Entry
+from freellm_cli.core.errors import FreellmError
+from freellm_cli.server import reply
+from freellm_cli.server.access_log import Entry, EntryLog
 from freellm_cli.server.connection import ClientGone, Connection, Limits
 from freellm_cli.server.crew import Crew
 from freellm_cli.server.door import Door
-from freellm_cli.server.exchange import Exchange
-from freellm_cli.server.guard import Guard
 from freellm_cli.server.listening import listen
 from freellm_cli.server.metrics import Metrics
 from freellm_cli.server.options import Options
 from freellm_cli.server.page.desk import Desk
+from freellm_cli.server.reception import Reception, guard_of
 from freellm_cli.server.watcher import Watcher
 from freellm_cli.services.runtime import Runtime
 from freellm_cli.services.serve_profile import ServeProfile, profile_of
 from freellm_cli.services.serving import Household, LiveHousehold
 
 if TYPE_CHECKING:
+    import socket
+
     from freellm_cli.server.handlers import Handler
+    from freellm_cli.server.overflow import Overflow
 
 # How long a worker stays with a client after an answer, before the client waits at the door.
 LINGER_S = 0.05
@@ -43,49 +44,75 @@ _SLOW_BODY = (
 )
 
 
+class Waiting(Protocol):
+    """Where connections come from, and where they wait between two requests; as `server.door.Door`."""
+
+    @property
+    def connections(self) -> int: ...
+
+    def open(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def adopt(self, connection: Connection) -> None: ...
+
+    def left(self) -> None: ...
+
+
+NewOwner = Callable[[Connection], None]
+
+
 class App:
     """`start` listens at once; settings, ledger and catalog are read while the first clients connect.
 
-    `crash(error)` is told of faults of ours, for the report.
+    `crash(error)` is told of faults of ours, for the report. `overflow`: a second process when this one
+    cannot keep up. In such a process, `door` is where its connections come from, `owner_for(connection,
+    serving)` says who else must have a connection's next request, and `keeps_fresh` is False.
     """
 
     def __init__(
         self,
         runtime: Runtime,
         options: Options,
-        log: AccessLog,
+        log: EntryLog,
         *,
         notice: Callable[[str], None] = lambda text: None,
         crash: Callable[[BaseException], None] = lambda error: None,
+        overflow: Overflow | None = None,
+        door: Waiting | None = None,
+        owner_for: Callable[[Connection, int], NewOwner | None] | None = None,
+        keeps_fresh: bool = True,
     ) -> None:
         self._runtime = runtime
         self._options = options
         self._log = log
         self._crash = crash
+        self.tell = notice
         self._monotonic = time.monotonic
-        self._live = LiveHousehold(runtime, notice)
-        self._guard = Guard(
-            host=options.host,
-            token=options.token,
-            origins=options.cors_origins,
-            hosts=options.allowed_hosts,
-        )
+        self._live = LiveHousehold(runtime, notice, keeps_fresh=keeps_fresh)
         self._limits = Limits(
             body=options.max_body,
             head=options.max_header,
             head_time=options.header_timeout,
             idle_time=options.idle_timeout,
         )
-        self._crew = Crew(options.threads, options.queue)
+        self.overflow = overflow
+        self._owner_for = owner_for
+        if overflow is not None:
+            overflow.lead_to(self)
+            self._owner_for = overflow.owner_for
+        self._crew = Crew(options.threads, options.queue, elsewhere=self._lent)
         self._profiles: tuple[Household | None, ServeProfile] = (None, ServeProfile())
         self.handlers: dict[str, Handler] = {}
         """Handlers of this server alone, in place of the usual ones."""
-        self.watcher = Watcher(self._monotonic)
+        self.watcher = Watcher(self._monotonic, self._at_look)
         self.metrics = Metrics()
         runtime.on_refusal = self.metrics.refused
         self.page = Desk(self)
+        self.guard = guard_of(options)
+        self._reception = Reception(self, self.guard, options.sign_of_life, self._monotonic)
         self._serving: set[Connection] = set()
-        self._door: Door | None = None
+        self._door = door
         self.is_draining = False
         self.addresses: list[tuple[str, int]] = []
 
@@ -93,14 +120,18 @@ class App:
 
     def start(self) -> None:
         """Raises ConfigError when the address cannot be had."""
+        door = self._door or self._new_door()
+        self._door = door
+        self._log.start()
+        self.watcher.start()
+        door.open()
+        self._crew.submit(self._warm_up)
+
+    def _new_door(self) -> Door:
         listeners = listen(self._options.host, self._options.port)
         self.addresses = [listener.getsockname()[:2] for listener in listeners]
         most = self._options.threads + self._options.queue + 256
-        self._door = Door(listeners, self, self._limits, self._monotonic, most=most)
-        self._log.start()
-        self.watcher.start()
-        self._door.open()
-        self._crew.submit(self._warm_up)
+        return Door(listeners, self, self._limits, self._monotonic, most=most)
 
     def _warm_up(self) -> None:
         with contextlib.suppress(FreellmError):  # the first request will say it
@@ -115,13 +146,18 @@ class App:
         """Lets running answers finish for `drain_s`, or until `hurry` is set, then ends them. False when some
         had to be ended."""
         self.is_draining = True
+        for exchange in self.watcher.everyone():
+            exchange.keeps_alive = False  # the client is told not to ask again on this connection
         if self._door is not None:
             self._door.close()
+        if self.overflow is not None:
+            self.overflow.drain()
         drain = self._options.drain if drain_s is None else drain_s
         finished = self._drained(drain, hurry or threading.Event())
         if not finished:
             self._end_everything()
             self._crew.close(_LAST_WORDS_S)
+            self._others_ended(2 * _LAST_WORDS_S)
         self.page.live.stop()
         self.watcher.stop()
         self._log.stop()
@@ -132,16 +168,24 @@ class App:
         until = self._monotonic() + drain_s
         while True:
             left = min(_HURRY_LOOK_S, max(0.0, until - self._monotonic()))
-            if self._crew.close(left):
+            if self._crew.close(left) and self._others_ended(left):
                 return True
             if hurry.is_set() or self._monotonic() >= until:
                 return False
 
+    def _others_ended(self, seconds: float) -> bool:
+        return self.overflow is None or self.overflow.wait(seconds)
+
     def _end_everything(self) -> None:
+        if self.overflow is not None:
+            self.overflow.end()
         for exchange in self.watcher.everyone():
             exchange.hang_up()
         for connection in list(self._serving):
             connection.shut()
+
+    def new_request_id(self) -> str:
+        return self._runtime.new_request_id()
 
     @property
     def port(self) -> int:
@@ -153,14 +197,18 @@ class App:
 
     @property
     def requests_running(self) -> int:
-        return len(self._serving)
+        return len(self._serving) + self._lent()
+
+    def _lent(self) -> int:
+        """Connections that the second process serves."""
+        return 0 if self.overflow is None else self.overflow.lent
 
     def gauges(self) -> dict[str, int]:
         return {
             "connections": self._door.connections if self._door else 0,
-            "connections_served": len(self._serving),
+            "connections_served": self.requests_running,
             "connections_queued": self._crew.waiting,
-            "questions_running": len(self.watcher.everyone()),
+            "questions_running": self.answering,
             "threads": self._crew.threads,
         }
 
@@ -180,7 +228,7 @@ class App:
     @property
     def answering(self) -> int:
         """Questions to models that are being answered."""
-        return len(self.watcher.everyone())
+        return len(self.watcher.everyone()) + self._lent()
 
     def report(self, error: BaseException) -> None:
         self._crash(error)
@@ -189,6 +237,26 @@ class App:
         """A connection that the page had was closed."""
         if self._door is not None:
             self._door.left()
+
+    # What the second process brings back
+
+    def _at_look(self) -> None:
+        if self.overflow is not None:
+            self.overflow.look(len(self._serving))
+
+    def connected(self, client: socket.socket, held: bytes) -> Connection:
+        """A client that another process has begun to listen to; `held`: what it has sent since its last
+        request."""
+        connection = Connection(client, self._limits, self._monotonic)
+        connection.held = held
+        return connection
+
+    def come_back(self, connection: Connection) -> None:
+        if self._door is not None:
+            self._door.adopt(connection)
+
+    def refused(self, provider: str, model: str, kind: str) -> None:
+        self.metrics.refused_by(provider, model, kind)
 
     # What the door leads to
 
@@ -209,7 +277,7 @@ class App:
         self._serving.add(connection)
         keep = False
         try:
-            while self._serve_one(connection):
+            while not self._has_passed_on(connection) and self._reception.serve_one(connection):
                 if self._crew.is_short or not connection.await_head(LINGER_S):
                     keep = not self.is_draining
                     break
@@ -228,134 +296,25 @@ class App:
                 connection.close()
                 self._door.left()
 
-    def _serve_one(self, connection: Connection) -> bool:
-        """Whether another request may follow. Raises ClientGone."""
-        request_id = self._runtime.new_request_id()
-        try:
-            head = connection.take_head()
-        except HttpRefusal as refusal:
-            self._refuse(connection, request_id, refusal)
-            return False
-        exchange = Exchange(
-            connection, head, request_id, self._monotonic(), self._options.sign_of_life
-        )
-        exchange.entry = Entry(head.method, head.path, request_id)
-        if self.is_draining:
-            exchange.keeps_alive = False
-        try:
-            self._answer(exchange)
-        except (ClientGone, CallerGone):
-            exchange.keeps_alive = False
-            exchange.entry.error = "the client has left"
-            exchange.status = 499
-        finally:
-            self.watcher.forget(exchange)
-            self._enter(exchange)
-        if exchange.keeps_alive:
-            return True
-        if connection.new_owner is None:
-            connection.finish()
-        return False
+    def _has_passed_on(self, connection: Connection) -> bool:
+        """Whether somebody else shall have the request that has come."""
+        if self._owner_for is not None:
+            connection.new_owner = self._owner_for(connection, len(self._serving))
+        return connection.new_owner is not None
 
-    def _refuse(self, connection: Connection, request_id: str, refusal: HttpRefusal) -> None:
-        """A head that is no head: the answer is the last on this connection."""
-        from freellm_cli.server.wire import RequestHead
-
-        head = RequestHead(
-            "?", "?", "", {}, is_http_10=False, keeps_alive=False, length=0, waits=False
-        )
-        exchange = Exchange(connection, head, request_id, self._monotonic())
-        exchange.entry = Entry("?", "?", request_id)
-        exchange.entry.error = refusal.code
-        with contextlib.suppress(ClientGone):
-            exchange.fail(refusal)
-            connection.finish()
-        self._enter(exchange)
-
-    def _enter(self, exchange: Exchange) -> None:
-        entry = exchange.entry
-        assert entry is not None
-        entry.status = exchange.status
-        entry.dialect = exchange.dialect
-        entry.ms = (self._monotonic() - exchange.began) * 1000
+    def enter(self, entry: Entry) -> None:
+        """A request is over, here or in the second process."""
         self.metrics.count(entry)
         self.page.seen(entry)
         if not self.page.is_furniture(entry):
             self._log.add(entry)
 
-    def _answer(self, exchange: Exchange) -> None:
-        """Every error becomes an answer in the client's dialect; ClientGone and CallerGone go on."""
-        try:
-            self._handle(exchange)
-        except (ClientGone, CallerGone):
-            raise
-        except FreellmError as error:
-            self._fail(exchange, error)
-        except Exception as error:  # noqa: BLE001 - a fault of ours is answered, reported, and survived
-            self._crash(error)
-            self._fail(exchange, FreellmError("freellm has made a mistake; its log knows more"))
-
-    def _fail(self, exchange: Exchange, error: FreellmError) -> None:
-        if exchange.entry is not None:
-            exchange.entry.error = error.code
-        if exchange.cancel.cancelled:
-            raise ClientGone
-        if not exchange.body_was_read:
-            # What follows on this connection is the body that nobody read.
-            exchange.keeps_alive = False
-        message = self._cleaned(error.message)
-        if message != error.message:
-            error.message = message
-        exchange.fail(error)
-
-    def _cleaned(self, text: str) -> str:
+    def cleaned(self, text: str) -> str:
+        """Without the secrets that are known."""
         try:
             return self._live.now().runtime.redactor.clean(text)
         except FreellmError:
             return text
-
-    def _handle(self, exchange: Exchange) -> None:
-        head = exchange.head
-        headers = head.headers
-        place = router.find(head.path)
-        if place is not None and place.methods:
-            exchange.dialect = next(iter(place.methods.values())).dialect
-        if "anthropic-version" in headers:
-            exchange.dialect = "anthropic"
-        if exchange.dialect == "anthropic":
-            exchange.fields.append(("request-id", exchange.request_id))
-        self._guard.check_host(headers)
-        if place is not None and place.is_for_the_page:
-            self.page.gate.check_origin(headers)
-        else:
-            exchange.fields += self._guard.check_origin(headers)
-        if head.method == "OPTIONS":
-            exchange.body = exchange.connection.read_body(head)
-            exchange.body_was_read = True
-            self._answer_options(exchange, place)
-            return
-        route = router.choose(place, head.method, head.path)
-        if not route.is_open:
-            self._guard.check_token(headers)
-        coding = headers.get("content-encoding", "identity").lower()
-        if coding not in ("", "identity"):
-            raise HttpRefusal(
-                f"a body in the coding {coding[:40]!r} is not taken", status=415, code="bad_coding"
-            )
-        exchange.body = exchange.connection.read_body(head)
-        exchange.body_was_read = True
-        from freellm_cli.server.handlers import HANDLERS
-
-        assert place is not None
-        handler = self.handlers.get(route.handler) or HANDLERS[route.handler]
-        handler(self, exchange, place)
-
-    def _answer_options(self, exchange: Exchange, place: router.Place | None) -> None:
-        headers = exchange.head.headers
-        fields = {"allow": router.allow(place) if place else "OPTIONS"}
-        if "origin" in headers:
-            fields.update(self._guard.preflight(headers))
-        exchange.answer(204, b"", fields=fields)
 
 
 def _say_at_once(connection: Connection, status: int, body: bytes, field: tuple[str, str]) -> None:

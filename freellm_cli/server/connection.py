@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -35,7 +36,7 @@ class Connection:
     after that."""
 
     __slots__ = (
-        "_limits", "_monotonic", "_timeout", "head_since", "held", "idle_since", "new_owner", "sock",
+        "_limits", "_monotonic", "head_since", "held", "idle_since", "new_owner", "sock",
     )  # fmt: skip
 
     def __init__(self, sock: socket.socket, limits: Limits, monotonic: Callable[[], float]) -> None:
@@ -46,26 +47,16 @@ class Connection:
         """Who takes it from the worker, instead of the door."""
         self._limits = limits
         self._monotonic = monotonic
-        self._timeout = 0.0
         self.idle_since = monotonic()
         self.head_since = 0.0
         """When the first byte of an unfinished head came; 0 when there is none."""
         sock.setblocking(False)
 
-    def wait_at_most(self, seconds: float) -> None:
-        if self._timeout != seconds:
-            self.sock.settimeout(seconds)
-            self._timeout = seconds
-
     def receive(self) -> bool:
         """Takes what has come, without waiting. False when nothing has; raises ClientGone at the end."""
-        self.wait_at_most(0.0)
-        return self._receive()
-
-    def _receive(self) -> bool:
         try:
             data = self.sock.recv(READ_SIZE)
-        except (BlockingIOError, TimeoutError):
+        except BlockingIOError:
             return False
         except (OSError, ValueError) as exc:
             raise ClientGone from exc
@@ -87,8 +78,7 @@ class Connection:
         """Whether the next request's head is there within `seconds`."""
         if self.has_head():
             return True
-        self.wait_at_most(seconds)
-        return self._receive() and self.has_head()
+        return can(self.sock, seconds) and self.receive() and self.has_head()
 
     def take_head(self) -> RequestHead:
         """Raises HttpRefusal."""
@@ -147,11 +137,10 @@ class Connection:
         left = min(self._limits.idle_time, deadline - self._monotonic())
         if left <= 0:
             raise malformed("the request's body came too slowly", status=408, code="too_slow")
-        self.wait_at_most(left)
+        if not can(self.sock, left):
+            raise malformed("the request's body did not come", status=408, code="too_slow")
         try:
             data = self.sock.recv(most)
-        except TimeoutError as exc:
-            raise malformed("the request's body did not come", status=408, code="too_slow") from exc
         except OSError as exc:
             raise ClientGone from exc
         if not data:
@@ -160,15 +149,22 @@ class Connection:
 
     def send(self, data: bytes) -> None:
         """All of it. Raises ClientGone when the client has left or does not read."""
-        self.wait_at_most(self._limits.idle_time)
-        try:
-            self.sock.sendall(data)
-        except (OSError, ValueError) as exc:
-            raise ClientGone from exc
+        sent = self.send_at_once(data)
+        if sent < len(data):
+            self._send_on(memoryview(data)[sent:])
+
+    def _send_on(self, data: memoryview) -> None:
+        until = self._monotonic() + self._limits.idle_time
+        while data:
+            if not can(self.sock, until - self._monotonic(), to_write=True):
+                raise ClientGone
+            data = data[self._send_some(data) :]
 
     def send_at_once(self, data: bytes) -> int:
         """As much as the system takes without waiting; how many bytes that were. Raises ClientGone."""
-        self.wait_at_most(0.0)
+        return self._send_some(data)
+
+    def _send_some(self, data: bytes | memoryview) -> int:
         try:
             return self.sock.send(data)
         except BlockingIOError:
@@ -180,10 +176,9 @@ class Connection:
         """Closes once the client has seen the last answer: what it still sends is read away."""
         with suppress(OSError, ValueError):
             self.sock.shutdown(socket.SHUT_WR)
-            self.wait_at_most(LINGER_S)
             until = self._monotonic() + LINGER_S
             taken = 0
-            while taken < LINGER_BYTES and self._monotonic() < until:
+            while taken < LINGER_BYTES and can(self.sock, until - self._monotonic()):
                 data = self.sock.recv(READ_SIZE)
                 if not data:
                     break
@@ -198,3 +193,20 @@ class Connection:
     def close(self) -> None:
         with suppress(OSError):
             self.sock.close()
+
+
+def can(sock: socket.socket, seconds: float, *, to_write: bool = False) -> bool:
+    """Whether `sock` has something to read (or room to write) within `seconds`; its end counts too. False at
+    once for a closed one, and when the time is up.
+
+    Sockets here never block: a socket with a timeout is asked twice for each call, before it and by it.
+    """
+    number = sock.fileno()
+    if number < 0 or seconds <= 0:
+        return False
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(number, select.POLLOUT if to_write else select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+    found = select.select([] if to_write else [sock], [sock] if to_write else [], [], seconds)
+    return bool(found[to_write])

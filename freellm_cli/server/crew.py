@@ -11,9 +11,14 @@ Job = Callable[[], None]
 
 
 class Crew:
-    """At most `size` jobs run at once, at most `backlog` wait. Threads are made when they are needed."""
+    """At most `size` jobs run at once, at most `backlog` wait. Threads are made when they are needed.
 
-    def __init__(self, size: int, backlog: int) -> None:
+    `elsewhere()`: how many of `size` are taken by another process.
+    """
+
+    def __init__(
+        self, size: int, backlog: int, *, elsewhere: Callable[[], int] = lambda: 0
+    ) -> None:
         self._size = size
         self._backlog = backlog
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
@@ -23,14 +28,16 @@ class Crew:
         self._free = 0
         """Threads that take the next job, those included that are about to begin."""
         self._closed = False
+        self._elsewhere = elsewhere
 
     def submit(self, job: Job) -> bool:
         """False when there is no room: say so to the client at once."""
         with self._lock:
             waiting = self._jobs.qsize()
-            if self._closed or waiting - self._free >= self._backlog + self._size - self._threads:
+            size = max(1, self._size - self._elsewhere())
+            if self._closed or waiting - self._free >= self._backlog + size - self._threads:
                 return False
-            is_short = self._free <= waiting and self._threads < self._size
+            is_short = self._free <= waiting and self._threads < size
             if is_short:
                 self._threads += 1
                 self._free += 1

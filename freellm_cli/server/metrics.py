@@ -136,11 +136,14 @@ class Metrics:
 
     def refused(self, target: PoolTarget, verdict: Verdict) -> None:
         """A provider has refused an attempt, or failed."""
-        key = (target.provider.id, target.model.id, verdict.kind)
+        self.refused_by(target.provider.id, target.model.id, verdict.kind)
+
+    def refused_by(self, provider: str, model: str, kind: str) -> None:
+        key = (provider, model, kind)
         with self._lock:
             refusals = self._fresh.refusals
             if len(refusals) >= MOST_FRESH and key not in refusals:
-                key = (target.provider.id, OTHER, verdict.kind)
+                key = (provider, OTHER, kind)
             _add(refusals, key, 1)
 
     def counts(self, names: Collection[str] | None) -> Counts:

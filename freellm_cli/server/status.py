@@ -40,13 +40,11 @@ def healthz(app: App, exchange: Exchange, place: Place) -> None:
 
 
 def readyz(app: App, exchange: Exchange, place: Place) -> None:
-    """200 when a request for the default model could be sent now, else 503 with why not."""
-    if app.is_draining:
-        exchange.answer_json({"ready": False, "why": "the server is stopping"}, status=503)
-        return
-    ready, why = _is_ready(app)
+    """200 when a request for the default model could be sent now, else 503; why not is told to those who
+    may ask for more: it names keys and models."""
+    ready, why = (False, "the server is stopping") if app.is_draining else _is_ready(app)
     data: dict[str, Any] = {"ready": ready}
-    if why:
+    if why and app.guard.may_ask(exchange.head.headers):
         data["why"] = why
     exchange.answer_json(data, status=200 if ready else 503)
 

@@ -19,10 +19,13 @@ _HANGUP = getattr(select, "POLLRDHUP", 0)
 class Watcher:
     """Calls `exchange.hang_up()` within a tenth of a second after its client left, and
     `exchange.stay_alive(now)` at each look. Clients are watched from their first look on, so that a quick
-    answer costs nothing."""
+    answer costs nothing. `at_look()` is called at each look too."""
 
-    def __init__(self, monotonic: Callable[[], float]) -> None:
+    def __init__(
+        self, monotonic: Callable[[], float], at_look: Callable[[], None] = lambda: None
+    ) -> None:
         self._monotonic = monotonic
+        self._at_look = at_look
         self._watched: dict[int, Exchange] = {}
         self._some = threading.Event()
         self._stopping = threading.Event()
@@ -60,6 +63,7 @@ class Watcher:
             now = self._monotonic()
             for exchange in exchanges:
                 exchange.stay_alive(now)
+            self._at_look()
 
 
 def _noisy(exchanges: list[Exchange]) -> list[Exchange]:

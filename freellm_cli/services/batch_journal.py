@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from freellm_cli.core.errors import StoreError, UsageError
-from freellm_cli.storage.files import store_error, write_all
+from freellm_cli.storage.files import remove_files, store_error, write_all
 
 FORMAT = 1
 NEW, SENT, DONE = 0, 1, 2
@@ -128,7 +128,7 @@ class Journal:
         os.close(self._results)
         os.close(self._journal)
         if finished:
-            os.unlink(self.path)
+            remove_files(self.path)
 
 
 def begin(path: str, header: Header) -> None:

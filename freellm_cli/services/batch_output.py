@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from freellm_cli.core.errors import UsageError
 from freellm_cli.services.batch_journal import DONE, Header, Journal, States, begin, replay
-from freellm_cli.storage.files import store_error, write_all
+from freellm_cli.storage.files import remove_files, store_error, write_all
 from freellm_cli.storage.locks import FileLock, Held, LockTimeout
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ def _kept(
     journal = out + ".journal"
     results = out + ".part" if header.ordered else out
     if force:
-        _remove(out, results, journal)
+        remove_files(out, results, journal, doing="overwrite")
     states = States(survey.numbers[-1], places=header.ordered)
     if os.path.exists(journal):
         if not resume:
@@ -183,7 +183,7 @@ def _kept(
         os.fsync(sink)
         os.close(sink)
         if finished:
-            os.unlink(results)
+            remove_files(results)
         lock.release()
 
     return InOrder(
@@ -217,16 +217,6 @@ def _sink(out: str) -> int:
         return os.open(out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | binary, 0o666)
     except OSError as exc:
         raise store_error("write", out, exc) from exc
-
-
-def _remove(*paths: str) -> None:
-    for path in paths:
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            continue
-        except OSError as exc:
-            raise store_error("overwrite", path, exc) from exc
 
 
 def _lines(path: str) -> int:

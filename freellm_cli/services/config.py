@@ -13,6 +13,7 @@ from freellm_cli.core.settings_load import nearest_keys
 from freellm_cli.core.settings_schema import Option, option
 from freellm_cli.core.settings_values import BadValue, check, parse
 from freellm_cli.core.toml_text import split_key
+from freellm_cli.providers.registry import load_catalog
 from freellm_cli.services.results import Block, Cell, Facts, Line, Result, Table
 from freellm_cli.storage.config_file import ConfigFile, parse_toml
 from freellm_cli.storage.paths import (
@@ -73,20 +74,71 @@ def set_setting(runtime: Runtime, key: str, text: str) -> Result:
     """
     known = _known(key)
     value = _value(known, key, text)
+    host = _host_with(runtime, split_key(key), value)
     moved = _moved(runtime, key, value)
     _file(runtime).set(key, value)
     if moved is not None:
         return moved
     shown = Secret(value).masked() if known.kind == "secret" else value
-    return Result({"key": key, "value": shown}, (Line(f"{key} = {_text(shown)}", "good"),))
+    lines = [Line(f"{key} = {_text(shown)}", "good")]
+    if host and known.name == "providers.<name>.base_url":
+        lines.append(Line(f"what it serves: `freellm models {host}`"))
+    if key == "default_model" and value:
+        lines += _doubts(runtime, value)
+    return Result({"key": key, "value": shown}, tuple(lines))
+
+
+def _doubts(runtime: Runtime, name: str) -> list[Line]:
+    """A name that stands for nothing may become an alias yet; so it is said, not refused."""
+    from freellm_cli.core.routing import resolve
+    from freellm_cli.services.pool import Pool
+
+    try:
+        resolve(name, Pool(runtime).book())
+    except UnknownName as error:
+        return [Line(f"but {error.message}; {error.hint}", "warn")]
+    except ConfigError:
+        pass  # no key reaches it yet
+    return []
+
+
+def _host_with(runtime: Runtime, path: tuple[str, ...], value: Any) -> str:
+    """The name of a host of the person's own whose settings these are; "" for any other setting.
+
+    Raises ConfigError for a provider that could not be with this value: then every command would say so.
+    """
+    if path[0] != "providers":
+        return ""
+    name = path[1]
+    said = innermost = runtime.settings.provider_tables().get(name, {})
+    for part in path[2:-1]:
+        innermost = innermost.setdefault(part, {})
+    innermost[path[-1]] = value
+    changed = load_catalog().with_custom_providers({name: said})
+    return "" if changed.models(name) else name
 
 
 def unset_setting(runtime: Runtime, key: str) -> Result:
-    """Takes a value out of the file, so that the default holds."""
+    """Takes a value out of the file, so that the default holds. Raises ConfigError for the address of a
+    host of which more is said: it could not be without."""
     _moved(runtime, key, "file")
+    _check_homeless(runtime, split_key(key))
     there = _file(runtime).unset(key)
     line = Line(f"{key} is back at its default", "good") if there else Line(f"{key} was not set")
     return Result({"key": key, "removed": there}, (line,))
+
+
+def _check_homeless(runtime: Runtime, path: tuple[str, ...]) -> None:
+    if path[0] != "providers" or path[2:] != ("base_url",):
+        return
+    name = path[1]
+    rest = [key for key in runtime.settings.provider_tables().get(name, {}) if key != "base_url"]
+    if rest and name not in load_catalog().provider_ids():
+        raise ConfigError(
+            f"{name} is a host of your own, and this is all that says where it is",
+            hint=f"`freellm config edit` takes {name} out as a whole; "
+            f"`freellm config set providers.{name}.enabled false` lets it rest",
+        )
 
 
 def _moved(runtime: Runtime, key: str, place: str) -> Result | None:
@@ -122,7 +174,8 @@ def text_to_edit(runtime: Runtime) -> str:
 def replace_text(runtime: Runtime, text: str) -> Result:
     """Puts an edited file in place; a broken one is refused and the old one stays. Raises ConfigError."""
     file = _file(runtime)
-    Settings.load(parse_toml(text.encode(), file.path), runtime.env, file=file.path)
+    said, _ = Settings.load(parse_toml(text.encode(), file.path), runtime.env, file=file.path)
+    load_catalog().with_custom_providers(said.provider_tables())
     file.replace(text)
     return Result({"file": file.path}, (Line(f"saved {file.path}", "good"),))
 

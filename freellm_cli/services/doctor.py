@@ -55,6 +55,7 @@ def examine(runtime: Runtime, *, online: bool, ask_keys: bool) -> list[Finding]:
     else:
         findings.append(Finding("network", INFO, "not tried", "freellm doctor --online"))
     findings += _safely("keys", doctor_network.credentials(runtime, ask=ask_keys))
+    findings += _safely("models", doctor_network.models(runtime, ask=ask_keys))
     return findings
 
 
@@ -97,5 +98,5 @@ def _last(bad: list[Finding], warnings: list[Finding]) -> Line:
     if bad:
         return Line(f"{len(bad)} to mend, {len(warnings)} to know", "bad")
     if warnings:
-        return Line(f"it works; {len(warnings)} to know", "warn")
+        return Line(f"nothing is broken; {len(warnings)} to know", "warn")
     return Line("all is well", "good")

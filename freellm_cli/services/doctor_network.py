@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from freellm_cli.core.errors import FreellmError, TransportFault
 from freellm_cli.core.http import HttpRequest, Timeouts
+from freellm_cli.services.discovery import refresh
 from freellm_cli.services.doctor import BAD, GOOD, INFO, WARN, Finding
 from freellm_cli.services.key_check import check_credential
 from freellm_cli.services.spell import spell_seconds
@@ -116,6 +117,8 @@ def _credential(runtime: Runtime, item: Credential, ask: bool) -> Finding:
     if provider.status == "closed" and not runtime.settings.provider(provider.id).base_url:
         text = f"{item.id}: {provider.title} has closed"
         return Finding("keys", WARN, text, f"freellm keys remove {item.id}")
+    if item.secret is None and item.kind != "oauth":
+        return Finding("keys", GOOD, f"{item.id}: needs no key")
     if not ask or item.kind == "oauth":
         how = "freellm oauth list" if item.kind == "oauth" else f"freellm keys check {item.id}"
         return Finding("keys", INFO, f"{item.id}: not asked", how)
@@ -129,3 +132,28 @@ def _credential(runtime: Runtime, item: Credential, ask: bool) -> Finding:
     elif outcome.state == "unknown":
         fix = "try again later; the first request will tell"
     return Finding("keys", _STATES[outcome.state], f"{item.id}: {outcome.message}", fix, 4)
+
+
+def models(runtime: Runtime, *, ask: bool) -> Iterator[Finding]:
+    """Of each host whose models only its own list tells, how many there are; asked anew when `ask`."""
+    usable = dict.fromkeys(item.provider for item in runtime.credentials() if item.enabled)
+    for name in usable:
+        if not runtime.catalog.models(name):
+            yield _models_of(runtime, name, ask, is_all=len(usable) == 1)
+
+
+def _models_of(runtime: Runtime, name: str, ask: bool, *, is_all: bool) -> Finding:
+    """`is_all`: there is nothing else that could answer."""
+    fix = f"freellm models {name}"
+    problem = ""
+    for outcome in refresh(runtime, [name]) if ask else ():
+        problem, fix = outcome.problem, outcome.hint or fix
+    count = len(runtime.catalog_with_discovered().models(name))
+    known = f"{name}: {count} models known" if count else f"{name}: no model is known"
+    if problem:
+        return Finding("models", BAD if is_all else WARN, f"{known}; {problem}", fix, 6)
+    if not count:
+        return Finding("models", WARN, f"{known}, so `auto` cannot use it", fix)
+    return Finding(
+        "models", GOOD if ask else INFO, f"{name} serves {count} models" if ask else known
+    )

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from freellm_cli.storage.ledger import View
 
 
+_A_WAIT_S = 0.05
+"""Looking at every limit takes less."""
+
+
+_SHOWN_MESSAGE = 240
+
+
 def why(runtime: Runtime, request_id: str = "") -> Result:
     """The story of a past request (the last one when none is named). Raises UnknownName."""
     ledger = runtime.ledger
@@ -45,11 +52,34 @@ def _story(trace: dict[str, Any], now: float) -> list[Block]:
     ]
     if answerer:
         facts.append(("answered by", f"{answerer['model_id']} with {answerer['credential']}"))
-        tried = [float(item["seconds"]) for item in trace.get("attempts") or []]
-        waited = answerer["waited_s"] - sum(tried[:-1])
-        if waited >= 0.05:
-            facts.append(("waited", f"{waited:.1f} s for a limit"))
+    spent = spent_on(trace)
+    if len(spent) > 1:
+        facts.insert(4, ("of that", ", ".join(spent)))
     return [Facts(tuple(facts)), *_tables(trace, now)]
+
+
+def spent_on(trace: dict[str, Any]) -> list[str]:
+    """What the time of a request went into, in order; the parts add up to the whole as it is shown."""
+    answerer = trace.get("answerer") or {}
+    tried = [float(item["seconds"]) for item in trace.get("attempts") or []]
+    whole = float(trace.get("seconds", 0))
+    begun = float(answerer["waited_s"]) if answerer else whole
+    # Hedged tries run side by side: together they may last longer than the wait for the last one.
+    in_vain = min(begun, sum(tried[:-1] if answerer else tried))
+    gap = "waiting for room" if begun - in_vain >= _A_WAIT_S else "choosing"
+    marks = [(in_vain, "tried in vain"), (begun, gap)]
+    if answerer:
+        marks += [
+            (float(answerer["first_token_s"]), "until the answer began"),
+            (whole, "reading it"),
+        ]
+    found, before = [], 0
+    for mark, what in marks:
+        cents = round(mark * 100)
+        if cents > before:
+            found.append(f"{(cents - before) / 100:.2f} s {what}")
+            before = cents
+    return found
 
 
 def _tables(trace: dict[str, Any], now: float) -> list[Block]:
@@ -60,7 +90,7 @@ def _tables(trace: dict[str, Any], now: float) -> list[Block]:
             Cell(item["target"], "strong"),
             Cell(item["outcome"], "good" if item["outcome"] == "ok" else "bad"),
             f"{item['seconds']:.2f} s",
-            str(item["message"]).split("\n")[0][:120],
+            _first_line(str(item["message"])),
         )
         for item in trace.get("attempts") or []
     )
@@ -70,7 +100,7 @@ def _tables(trace: dict[str, Any], now: float) -> list[Block]:
     busy = tuple(
         (
             Cell(item["target"], "strong"),
-            Cell(item["text"][:120], "warn"),
+            Cell(_first_line(item["text"]), "warn"),
             spell_until(item["until"], begun),
         )
         for item in trace.get("candidates") or []
@@ -81,6 +111,15 @@ def _tables(trace: dict[str, Any], now: float) -> list[Block]:
     if left_out:
         blocks.append(Table(("left out", "why"), left_out))
     return blocks
+
+
+def _first_line(text: str) -> str:
+    """Whole words of it: providers write essays."""
+    line = text.split("\n")[0]
+    if len(line) <= _SHOWN_MESSAGE:
+        return line
+    beginning = line[:_SHOWN_MESSAGE]
+    return f"{beginning.rpartition(' ')[0] or beginning} …"
 
 
 def route(runtime: Runtime, model: str) -> Result:

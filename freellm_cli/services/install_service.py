@@ -21,7 +21,12 @@ from freellm_cli.core.service_files import (
     windows_task,
 )
 from freellm_cli.services.results import Line, Result
-from freellm_cli.storage.files import make_private_folder, store_error, write_private
+from freellm_cli.storage.files import (
+    make_private_folder,
+    remove_files,
+    store_error,
+    write_private,
+)
 from freellm_cli.storage.paths import Paths, find_paths, log_folder
 
 if TYPE_CHECKING:
@@ -141,13 +146,7 @@ def uninstall(place: ServicePlace, run: Run) -> Result:
             hint="`freellm serve --install-service` installs one",
         )
     failed = [words for words in place.stop if run(words) is None]
-    for path in (*place.links, place.path):
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            continue
-        except OSError as error:
-            raise store_error("remove", path, error) from error
+    remove_files(*place.links, place.path)
     for words in place.after:
         run(words)
     notices = tuple(f"this did not work; was it not running? {_typed(words)}" for words in failed)

@@ -93,10 +93,20 @@ def check_credential(runtime: Runtime, credential: Credential) -> KeyCheck:
     if credential.kind == "oauth" and credential.provider == _CODE_ASSIST:
         return _check_code_assist(runtime, credential)
     if secret is None:
-        return KeyCheck("good", "needs no key")
+        return _check_host(runtime, provider)
     return check_key(
         runtime, provider, secret, dict(credential.extra), _teacher(runtime, credential)
     )
+
+
+def _check_host(runtime: Runtime, provider: ProviderSpec) -> KeyCheck:
+    from freellm_cli.services.discovery import refresh
+
+    for outcome in refresh(runtime, [provider.id]):
+        if outcome.problem:
+            return KeyCheck("unknown", f"needs no key; {outcome.problem}")
+        return KeyCheck("good", f"needs no key; serves {outcome.models} models")
+    return KeyCheck("good", "needs no key")
 
 
 def _teacher(runtime: Runtime, credential: Credential) -> Callable[[bytes], object]:

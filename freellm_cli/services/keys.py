@@ -42,7 +42,10 @@ def add_keys(
     notices: list[str] = []
     if not [text for text in texts if text.strip()]:
         raise UsageError(
-            "no key was given", hint=f"get one at {provider.key_url or provider.title}"
+            "no key was given",
+            hint=f"it may want none: `freellm models {provider.id}` asks it"
+            if provider.auth == "none"
+            else f"get one at {provider.key_url or provider.title}",
         )
     for text in texts:
         if text.strip():
@@ -53,7 +56,7 @@ def add_keys(
     stored = [row for row in rows if row["id"]]
     return Result(
         data,
-        (*_added_lines(rows), *(_about(runtime, provider) if stored else ())),
+        (*_added_lines(rows), *(_about(runtime, provider, stored) if stored else ())),
         tuple(notices),
         exit_code=0 if len(stored) == len(rows) else CredentialRefused.exit_code,
     )
@@ -115,7 +118,9 @@ def _added_lines(rows: list[dict[str, object]]) -> list[Block]:
     return lines
 
 
-def _about(runtime: Runtime, provider: ProviderSpec) -> tuple[Block, ...]:
+def _about(
+    runtime: Runtime, provider: ProviderSpec, stored: list[dict[str, object]]
+) -> tuple[Block, ...]:
     """What a new owner of a key must know: limits and what happens with prompts."""
     training = {
         "yes": Cell("the provider may train on your prompts", "warn"),
@@ -128,11 +133,39 @@ def _about(runtime: Runtime, provider: ProviderSpec) -> tuple[Block, ...]:
     ]
     if provider.terms:
         rows.append(("terms", provider.terms))
-    model = next((m for m in runtime.catalog.models(provider.id) if m.recommended), None)
-    name = model.id if model else f"{provider.id}/…"
+    its_models = _its_models(runtime, provider, any(row["check"] == "good" for row in stored))
+    models = runtime.catalog_with_discovered().models(provider.id)
+    chatting = sorted(
+        (model for model in models if "chat" in model.capabilities and model.status != "closed"),
+        key=lambda model: not model.recommended,
+    )
+    name = chatting[0].id if chatting else f"{provider.id}/…"
     rows.append(("try it", f'freellm chat -m {name} "hello"'))
-    rows.append(("its models", f"freellm models {provider.id}"))
+    rows.append(("its models", its_models))
     return (Facts(tuple(rows)),)
+
+
+def _its_models(runtime: Runtime, provider: ProviderSpec, answers: bool) -> str | Cell:
+    """Where they are told; of a host of the person's own that `answers` they are read now."""
+    from freellm_cli.services.discovery import is_unlisted
+
+    command = f"freellm models {provider.id}"
+    if not is_unlisted(runtime, provider.id):
+        return command
+    if not runtime.settings.discovery.enabled:
+        command += " --refresh"
+    elif answers:
+        return _just_read(runtime, provider, command)
+    return f"{command} (asks it which they are)"
+
+
+def _just_read(runtime: Runtime, provider: ProviderSpec, command: str) -> str | Cell:
+    from freellm_cli.services.discovery import read_list
+
+    try:
+        return f"{command} ({read_list(runtime, provider)}, just read)"
+    except FreellmError as error:
+        return Cell(f"{error.message}; {error.hint}" if error.hint else error.message, "warn")
 
 
 _SCOPES = {

@@ -6,9 +6,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freellm_cli.core.catalog import USES, ModelSpec, ProviderSpec, PublishedLimit
 from freellm_cli.core.errors import UnknownName, UsageError
-from freellm_cli.services.discovery import refresh
+from freellm_cli.core.route_refusals import way_in
+from freellm_cli.services.discovery import (
+    is_stale,
+    is_unlisted,
+    last_list,
+    read_list,
+    refresh,
+    unlisted,
+)
 from freellm_cli.services.model_speeds import measured_speeds, spell_speed
 from freellm_cli.services.results import Block, Cell, Facts, Line, Result, Table
+from freellm_cli.services.spell import short_count, short_limit, spell_seconds
 from freellm_cli.storage.speed_file import Speed
 
 if TYPE_CHECKING:
@@ -39,14 +48,16 @@ class Filter(NamedTuple):
 def list_models(
     runtime: Runtime, wanted: Filter, *, names: bool = False, fresh: bool = False
 ) -> Result:
-    """Models that pass `wanted`. `fresh` fetches the providers' own lists first; offline always works.
+    """Models that pass `wanted`. `fresh` fetches the providers' own lists first; offline always works, but
+    for a host of the person's own whose list was never read: that is asked now.
 
-    Raises UnknownName for a provider or family that is none, UsageError for an unknown use.
+    Raises UnknownName for a provider or family that is none, UsageError for an unknown use, UpstreamError
+    when such a host gives no list.
     """
     if wanted.use and wanted.use not in USES:
         raise UsageError(f"--for takes {', '.join(USES)}, not {wanted.use!r}")
     wanted = _provider_or_words(runtime, wanted)
-    notices = _refreshed(runtime, wanted) if fresh else ()
+    notices = _refreshed(runtime, wanted) if fresh else _read_first(runtime, wanted)
     usable = {item.provider for item in runtime.credentials() if item.enabled}
     catalog = runtime.catalog_with_discovered()
     if wanted.family and not catalog.family(wanted.family):
@@ -71,9 +82,8 @@ def list_models(
             for model in found
         ]
     }
-    return Result(
-        data, (_table(found, usable, speeds), *_ending(runtime, wanted, len(found))), notices
-    )
+    table = _table(found, usable, speeds)._replace(empty=_nothing(runtime, wanted))
+    return Result(data, (table, *_ending(runtime, wanted, len(found))), notices)
 
 
 def _provider_or_words(runtime: Runtime, wanted: Filter) -> Filter:
@@ -96,9 +106,25 @@ def _refreshed(runtime: Runtime, wanted: Filter) -> tuple[str, ...]:
     return tuple(
         f"{item.provider}: {item.problem}"
         if item.problem
-        else f"{item.provider}: {item.models} models"
+        else f"{item.provider}: its list names {item.models} models"
         for item in outcomes
     )
+
+
+def _read_first(runtime: Runtime, wanted: Filter) -> tuple[str, ...]:
+    """What nobody else can know of a host of one's own is asked of it, and what is known from a list that has
+    grown old is asked again. Raises UpstreamError for the first."""
+    name = wanted.provider
+    if not name or not _has_way_in(runtime, name) or not runtime.settings.discovery.enabled:
+        return ()
+    spec = runtime.catalog.provider(name)
+    if is_unlisted(runtime, name):
+        return (f"{name}: {read_list(runtime, spec)} models, read from {spec.base_url}",)
+    return _refreshed(runtime, wanted) if is_stale(runtime, name) else ()
+
+
+def _has_way_in(runtime: Runtime, provider: str) -> bool:
+    return any(item.provider == provider and item.enabled for item in runtime.credentials())
 
 
 def _passes(model: ModelSpec, provider: ProviderSpec, wanted: Filter, usable: set[str]) -> bool:
@@ -159,7 +185,7 @@ def _table(models: list[ModelSpec], usable: set[str], speeds: dict[str, Speed]) 
             (
                 Cell(star + model.id, style or "strong"),
                 model.family,
-                spell_tokens(model.context),
+                short_count(model.context) if model.context else "?",
                 can,
                 Cell(model.status, _STATUS_STYLE.get(model.status, "dim")),
                 spell_speed(speeds[model.id]) if model.id in speeds else model.speed,
@@ -167,41 +193,52 @@ def _table(models: list[ModelSpec], usable: set[str], speeds: dict[str, Speed]) 
             )
         )
     columns = ("model", "family", "context", "can", "status", "speed", "limits")
-    empty = "no model passes these filters"
-    return Table(columns, tuple(rows), empty=empty, spare=("family",))
+    return Table(columns, tuple(rows), spare=("family",))
+
+
+def _nothing(runtime: Runtime, wanted: Filter) -> str:
+    """What is said in place of a table without rows."""
+    if not wanted.provider or not is_unlisted(runtime, wanted.provider):
+        return "no model passes these filters"
+    if last_list(runtime, wanted.provider) is not None:
+        return f"{wanted.provider} names no model that chats or embeds"
+    if _has_way_in(runtime, wanted.provider):
+        return f"no model of {wanted.provider} is known: --refresh asks it"
+    way = way_in(runtime.catalog.provider(wanted.provider))
+    return f"{wanted.provider} is not among your hosts yet: `{way}`"
 
 
 def _ending(runtime: Runtime, wanted: Filter, count: int) -> tuple[Block, ...]:
-    if not count:
-        return ()
-    words = f"{count} models"
-    if not wanted.all and not wanted.provider:
-        words += "; gone ones with --all, what providers serve today with --refresh"
-    return (Line(words, "dim"),)
-
-
-def spell_tokens(count: int | None) -> str:
-    if not count:
-        return "?"
-    if count >= 10_000_000:
-        return f"{count // 1_000_000:,}M"
-    if count >= 1_000_000:
-        return f"{count / 1_000_000:.2g}M"
-    return f"{count // 1000}k" if count >= 1000 else str(count)
+    lines = []
+    if count:
+        words = "1 model" if count == 1 else f"{count} models"
+        read = last_list(runtime, wanted.provider) if wanted.provider else None
+        if not wanted.all and not wanted.provider:
+            words += "; gone ones with --all, what providers serve today with --refresh"
+        elif read is not None:
+            ago = spell_seconds(runtime.clock.now() - read.fetched_at)
+            words += f"; its list was read {ago} ago, --refresh reads it anew"
+        lines.append(Line(words, "dim"))
+    strangers = () if wanted.provider else unlisted(runtime)
+    if strangers:
+        ways = ", ".join(f"`freellm models {name}`" for name in strangers)
+        lines.append(Line(f"no model is known yet of {', '.join(strangers)}: {ways}", "warn"))
+    return tuple(lines)
 
 
 _UNITS = {"requests": "req", "tokens": "tok", "concurrent": "at once"}
 
 
 def limits_text(limits: tuple[PublishedLimit, ...]) -> str:
-    """Such as "30 req/min, 8k tok/min"."""
+    """Such as "30 req/min, 8,000 tok/min, 200k tok/24h"."""
     return ", ".join(_limit_text(limit) for limit in limits)
 
 
 def _limit_text(limit: PublishedLimit) -> str:
     window = {"60s": "min", "1s": "s", "open": ""}.get(limit.window, limit.window.split(":")[0])
-    amount = spell_tokens(limit.amount) if limit.unit == "tokens" else str(limit.amount)
-    return f"{amount} {_UNITS.get(limit.unit, limit.unit)}" + (f"/{window}" if window else "")
+    return f"{short_limit(limit.amount)} {_UNITS.get(limit.unit, limit.unit)}" + (
+        f"/{window}" if window else ""
+    )
 
 
 def show_model(runtime: Runtime, model_id: str) -> Result:
@@ -242,7 +279,7 @@ def show_model(runtime: Runtime, model_id: str) -> Result:
         "elsewhere": ", ".join(m.id for m in catalog.family(model.family) if m.id != model.id)
         if model.family
         else "",
-        "key": "" if model.provider in usable else f"freellm keys add {model.provider}",
+        "key": "" if model.provider in usable else way_in(provider),
     }
     rows += [(name, value) for name, value in optional.items() if value]
     return Result({"model": data}, (Facts(tuple(rows)),))

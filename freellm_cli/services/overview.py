@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freellm_cli.services.discovery import unlisted
 from freellm_cli.services.results import Block, Cell, Facts, Line, Result
 
 if TYPE_CHECKING:
@@ -42,5 +43,9 @@ def overview(runtime: Runtime) -> Result:
         ("default", str(data["default_model"])),
         ("resting", Cell(f"{len(resting)} (see freellm limits)", "warn") if resting else "nothing"),
     ]
+    strangers = unlisted(runtime)
+    if strangers:
+        ways = ", ".join(f"freellm models {name}" for name in strangers)
+        facts.append(("models", Cell(f"none known of {', '.join(strangers)} (see {ways})", "warn")))
     hints = (Line('  freellm chat "…"     freellm limits     freellm --help', "dim"),)
     return Result(data, (Facts(tuple(facts)), *hints))

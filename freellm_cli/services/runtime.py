@@ -188,7 +188,8 @@ class Runtime:
         if self._live_catalog is None:
             cache = self.model_cache
             known = set(self.catalog.provider_ids())
-            lists = [cache.read(name) for name in cache.providers() if name in known]
+            names = [name for name in cache.providers() if name in known]
+            lists = [cache.read(name, self.catalog.provider(name).base_url) for name in names]
             models = [model for cached in lists if cached for model in cached.models]
             self._live_catalog = self.catalog.merged_with(models) if models else self.catalog
         return self._live_catalog

@@ -36,8 +36,12 @@ class LiveHousehold:
     A file that cannot be understood changes nothing; `notice` is told once.
     """
 
-    def __init__(self, runtime: Runtime, notice: Callable[[str], None]) -> None:
+    def __init__(
+        self, runtime: Runtime, notice: Callable[[str], None], *, keeps_fresh: bool = True
+    ) -> None:
+        """`keeps_fresh`: it renews logins and reads providers' meters; one process of a server does."""
         self._notice = notice
+        self._keeps_fresh = keeps_fresh
         self._monotonic = runtime.clock.monotonic
         self._lock = threading.Lock()
         self._looked_at = self._monotonic()
@@ -56,8 +60,7 @@ class LiveHousehold:
             if self._now is None:
                 self._now = _furnished(self._first)
                 self._looked_at = self._monotonic()
-                self._keep_logins_fresh(self._first)
-                self._read_meters(self._first)
+                self._keep_fresh(self._first)
             elif self._monotonic() - self._looked_at >= LOOK_EVERY_S:
                 self._looked_at = self._monotonic()
                 self._look(self._now)
@@ -70,10 +73,14 @@ class LiveHousehold:
         self._marks = marks
         try:
             self._now = _furnished(known.runtime.renewed())
-            self._keep_logins_fresh(self._now.runtime)
-            self._read_meters(self._now.runtime)
+            self._keep_fresh(self._now.runtime)
         except FreellmError as error:
             self._notice(f"the changed settings are not used: {error.message}")
+
+    def _keep_fresh(self, runtime: Runtime) -> None:
+        if self._keeps_fresh:
+            self._keep_logins_fresh(runtime)
+            self._read_meters(runtime)
 
     def _keep_logins_fresh(self, runtime: Runtime) -> None:
         if self._refresh is not None:

@@ -171,13 +171,17 @@ def _chosen(runtime: Runtime, talk: Talk) -> Choice:
             talk.show(Line(error.message, "bad"), Line(f"  {error.hint}"))
 
 
-def _named(runtime: Runtime, name: str) -> Choice:
+def _named(runtime: Runtime, typed: str) -> Choice:
     """Raises UnknownName for no provider, UsageError for one that wants no key."""
-    provider = runtime.catalog.provider(name.lower().replace("-", "_"))
+    alike = {name.replace("-", "_"): name for name in runtime.catalog.provider_ids()}
+    provider = runtime.catalog.provider(alike.get(typed.lower().replace("-", "_"), typed))
     if provider.auth == "oauth" or provider.local:
         way = "a login" if provider.auth == "oauth" else "no key, only its address"
         raise UsageError(f"{provider.title} wants {way}", hint=way_in(provider))
-    models = runtime.catalog.models(provider.id)
+    models = runtime.catalog_with_discovered().models(provider.id)
+    if not models:
+        told = f"no model of {provider.title} is known yet"
+        raise UsageError(told, hint=f"`freellm models {provider.id}` asks it, then begin anew")
     served = [m for m in models if m.status != "closed" and "chat" in m.capabilities]
     if provider.status == "closed" or not served:
         raise UsageError(f"{provider.title} has closed", hint="choose another one")

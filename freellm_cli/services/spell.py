@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from freellm_cli.core.limits import Limit, Window
+from freellm_cli.core.limits import Window
 
 
 def spell_seconds(seconds: float) -> str:
@@ -34,8 +34,23 @@ def spell_window(window: Window) -> str:
     )
 
 
-def spell_limit(limit: Limit) -> str:
-    """Such as "10 requests a minute", "4 at once"."""
-    if limit.window.kind == "open":
-        return f"{limit.amount} at once"
-    return f"{limit.amount:,} {limit.unit} a {spell_window(limit.window)}"
+def short_count(number: int) -> str:
+    """Where room is short: 9,999, then 12k, 250k, 1.2M, 3B. Elsewhere amounts are full, with commas."""
+    if number < 10_000:
+        return f"{number:,}"
+    if number < 1_000_000:
+        return f"{number // 1000}k"
+    letter = "M" if number < 1_000_000_000 else "B"
+    return f"{number // _step(number) / 10:.1f}".removesuffix(".0") + letter
+
+
+def short_limit(amount: int) -> str:
+    """The same for a limit, which is never rounded: 250k, but 14,400."""
+    return f"{amount:,}" if amount % _step(amount) else short_count(amount)
+
+
+def _step(number: int) -> int:
+    """What `short_count` leaves out of such a number."""
+    if number < 10_000:
+        return 1
+    return 1000 if number < 1_000_000 else 100_000 if number < 1_000_000_000 else 100_000_000

@@ -102,7 +102,8 @@ def _wait(stopping: threading.Event) -> None:
 
 
 def _watch_stdin(stopping: threading.Event) -> None:
-    while sys.stdin.buffer.read(4096):
+    # Not sys.stdin: an interpreter that ends while a thread reads there ends badly.
+    while os.read(0, 4096):
         continue
     stopping.set()
 

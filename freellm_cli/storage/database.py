@@ -15,7 +15,7 @@ from __future__ import annotations
 import atexit
 import os
 import sqlite3
-import threading
+from _thread import RLock
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
@@ -83,7 +83,7 @@ class Database:
         self._rng = rng
         self._notice = notice
         self._busy_s = busy_s
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._connection: sqlite3.Connection | None = None
         self._file = (0, 0)
         self._looked = 0.0
@@ -137,7 +137,7 @@ class Database:
         """Called in the child after a fork: the parent's connection and lock are not ours to use. They
         are kept, for closing the connection here would let go of it there."""
         self._inherited += [self._connection, self._lock]
-        self._lock = threading.RLock()
+        self._lock = RLock()
         self._connection = None
         self._inside = False
         self.generation += 1

@@ -223,6 +223,17 @@ def _remove(path: str) -> None:
         return
 
 
+def remove_files(*paths: str, doing: str = "remove") -> None:
+    """Those of them that there are. `doing` is for the error. Raises StoreError."""
+    for path in paths:
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            continue
+        except OSError as exc:
+            raise store_error(doing, path, exc) from exc
+
+
 def write_all(descriptor: int, data: bytes, path: str) -> None:
     """All of `data`, however little the system takes at once. `path` is for the error. Raises StoreError."""
     view = memoryview(data)

@@ -8,11 +8,9 @@ from typing import NamedTuple
 
 from freellm_cli.core.counters import Counter, Moment
 from freellm_cli.storage import ledger_counters
+from freellm_cli.storage.ledger_answers import WITHIN_S
 
 NAMED, TOGETHER = "named", "together"
-
-WITHIN_S = 5.0
-"""Refusals that lie so close together may have one cause."""
 
 _SAME_RESET_S = 2.0
 """Resets of one pot are told with a second's precision, some in whole seconds from now."""
@@ -177,20 +175,6 @@ def times_refused(connection: sqlite3.Connection, credential: str, model: str, k
         times += at - last > _EVENT_S
         last = at
     return times
-
-
-def note_answer(
-    connection: sqlite3.Connection, provider: str, model: str, credential: str, moment: Moment
-) -> None:
-    """An answer while another credential has just been refused for the same model: they are apart."""
-    rows = connection.execute(
-        "SELECT DISTINCT credential FROM refusal "
-        "WHERE provider = ? AND model = ? AND at > ? AND credential <> ?",
-        (provider, model, moment.steady - WITHIN_S, credential),
-    ).fetchall()
-    for (other,) in rows:
-        one, two = sorted((credential, other))
-        connection.execute("DELETE FROM kinship WHERE one = ? AND other = ?", (one, two))
 
 
 def _count_together(connection: sqlite3.Connection, one: str, other: str, now: float) -> int:

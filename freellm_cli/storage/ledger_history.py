@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from freellm_cli.storage.ledger_reports import Trace
+if TYPE_CHECKING:
+    from freellm_cli.storage.ledger_reports import Trace
 
 REQUESTS_KEPT = 2000
 CONVERSATIONS_KEPT = 2000

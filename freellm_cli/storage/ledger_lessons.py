@@ -80,11 +80,11 @@ class LedgerLessons(LedgerStore):
 
     def note_answer(self, target: Candidate, *, first_token_s: float) -> None:
         """A target has answered, and how soon."""
-        from freellm_cli.storage import ledger_accounts, ledger_paces
+        from freellm_cli.storage import ledger_answers
 
         def work(connection: sqlite3.Connection, moment: Moment) -> None:
-            ledger_paces.note_speed(connection, target.key, first_token_s, moment.wall)
-            ledger_accounts.note_answer(
+            ledger_answers.note_speed(connection, target.key, first_token_s, moment.wall)
+            ledger_answers.part_accounts(
                 connection, target.provider, target.model_id, target.credential, moment
             )
 
@@ -132,9 +132,9 @@ def _lessons(connection: sqlite3.Connection, moment: Moment) -> Lessons:
 
         found = found._replace(accounts=ledger_accounts.every(connection, moment.wall))
     if speeds:
-        from freellm_cli.storage import ledger_paces
+        from freellm_cli.storage import ledger_answers
 
-        found = found._replace(speeds=ledger_paces.speeds(connection))
+        found = found._replace(speeds=ledger_answers.speeds(connection))
     if shut:
         from freellm_cli.storage import ledger_learned
 

@@ -1,4 +1,4 @@
-"""Rates found by trying, and measured speeds. Every function runs inside a transaction."""
+"""Rates found by trying. Every function runs inside a transaction."""
 
 from __future__ import annotations
 
@@ -19,8 +19,6 @@ from freellm_cli.storage import ledger_counters, ledger_learned
 MINUTE = Window("sliding", WINDOW_S)
 WINDOWS = (Window("sliding", SECOND_S), MINUTE)
 SOURCE = "rate"
-_WEIGHT = 0.3
-"""Of the latest measurement in the average."""
 
 _SELECT = (
     "SELECT amount, ceiling, refused, raised, patience, step, refusals, window, minute, reached, sure "
@@ -49,23 +47,6 @@ def answered(connection: sqlite3.Connection, meter: str, opened: float, moment: 
     pace = after_answer(held, _counted(connection, meter, moment), opened, moment.steady)
     if pace is not held:
         _write(connection, meter, held, pace, moment)
-
-
-def note_speed(
-    connection: sqlite3.Connection, target: str, first_token_s: float, wall: float
-) -> None:
-    connection.execute(
-        "INSERT INTO speed VALUES (?, ?, ?) ON CONFLICT (target) DO UPDATE SET "
-        "first_token_s = first_token_s + ? * (excluded.first_token_s - first_token_s), "
-        "at = excluded.at",
-        (target, first_token_s, wall, _WEIGHT),
-    )
-
-
-def speeds(connection: sqlite3.Connection) -> dict[str, tuple[float, float]]:
-    """The average and the wall time of its latest measurement, for each target."""
-    rows = connection.execute("SELECT target, first_token_s, at FROM speed")
-    return {target: (seconds, at) for target, seconds, at in rows}
 
 
 def _read(connection: sqlite3.Connection, meter: str) -> Pace | None:

@@ -24,23 +24,30 @@ class ModelCache:
     def __init__(self, folder: str) -> None:
         self._folder = folder
 
-    def read(self, provider: str) -> CachedList | None:
-        """None when there is none, or when it is damaged or of another format."""
+    def read(self, provider: str, address: str) -> CachedList | None:
+        """None when there is none, when it was had at another address than the provider's of now, or when it
+        is damaged or of another format."""
         try:
             with open(self._path(provider), encoding="utf-8") as file:
                 data = json.load(file)
-            if data["format"] != _FORMAT:
+            if data["format"] != _FORMAT or data.get("address", address) != address:
                 return None
             models = tuple(_model(provider, row) for row in data["models"])
             return CachedList(float(data["fetched_at"]), models)
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
-    def write(self, provider: str, models: Sequence[ModelSpec], fetched_at: float) -> None:
-        """Raises StoreError."""
-        rows = [_row(model) for model in models]
-        text = json.dumps({"format": _FORMAT, "fetched_at": fetched_at, "models": rows})
-        write_private(self._path(provider), text.encode())
+    def write(
+        self, provider: str, address: str, models: Sequence[ModelSpec], fetched_at: float
+    ) -> None:
+        """`address`: the provider's base_url. Raises StoreError."""
+        data = {
+            "format": _FORMAT,
+            "address": address,
+            "fetched_at": fetched_at,
+            "models": [_row(model) for model in models],
+        }
+        write_private(self._path(provider), json.dumps(data).encode())
 
     def providers(self) -> tuple[str, ...]:
         try:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 import struct
-import threading
+from _thread import allocate_lock
 from typing import NamedTuple
 from weakref import WeakSet
 
@@ -41,7 +41,7 @@ class Owner:
         """Raises StoreError."""
         self.name = name
         self._path = os.path.join(folder, name)
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
         self._free: list[int] = []
         self._places = 0
         self._descriptor = -1
@@ -97,7 +97,7 @@ class Owner:
         if self._descriptor >= 0:
             os.close(self._descriptor)
         self._descriptor = -1
-        self._lock = threading.Lock()
+        self._lock = allocate_lock()
 
     def _write(self, offset: int, data: bytes) -> None:
         if self._descriptor < 0:

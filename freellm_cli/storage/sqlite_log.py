@@ -5,12 +5,19 @@ disk at the end of every short command, and 5 ms more for the next one that begi
 be told not to (https://www.sqlite.org/c3ref/c_dbconfig_defensive.html, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE),
 by Python from 3.12 on. Before, the connection is kept from being closed at the end of the process, and
 one that can only read is made to be the last.
+
+SQLite begins a log anew with the first write after all of it was copied. A process that writes once never
+comes to that: its write is added to a log that the next process takes for not copied at all. So whoever
+closes a file with a long log has it copied and removed.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 
+LONGEST_KEPT = 512 * 1024
+"""Bytes of log; a log that is begun anew after `wal_autocheckpoint` pages stays below."""
 _NO_CHECKPOINT_ON_CLOSE = 1006
 
 
@@ -25,7 +32,10 @@ def keep_log_at_exit(connection: sqlite3.Connection, *, keep: bool = True) -> No
 
 
 def close_connection(connection: sqlite3.Connection, path: str, *, keep_log: bool) -> None:
-    """Closes a connection that `keep_log_at_exit` has prepared."""
+    """Closes a connection that `keep_log_at_exit` has prepared. A long log is not kept."""
+    if not keep_log or _size(path + "-wal") > LONGEST_KEPT:
+        keep_log = False
+        keep_log_at_exit(connection, keep=False)
     if not keep_log or hasattr(connection, "setconfig"):
         connection.close()
         return
@@ -41,6 +51,13 @@ def close_connection(connection: sqlite3.Connection, path: str, *, keep_log: boo
     finally:
         connection.close()
         last.close()
+
+
+def _size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
 
 
 def _read_only(path: str) -> str:

@@ -122,7 +122,7 @@ def _whole_chunks(data: bytes, parts: list[bytes]) -> int:
             if text.translate(None, _HEX):
                 return at
             length = int(text, 16)
-            if length <= _OFTEN:
+            if 0 < length <= _OFTEN:
                 _SIZES[text] = length
         start = line_end + 2
         end = start + length

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ from freellm_cli.core.clock import Clock
 from freellm_cli.core.errors import TransportFault
 from freellm_cli.core.http import Headers, HttpRequest, Timeouts
 from freellm_cli.transport.base import Cancel
-from freellm_cli.transport.connect import Resolve
+from freellm_cli.transport.connect import Resolve, system_addresses
 from freellm_cli.transport.dial import Dialer, refused_by_proxy
 from freellm_cli.transport.exchange import Exchange
 from freellm_cli.transport.head import request_head
@@ -43,7 +42,7 @@ class HttpTransport:
         clock: Clock,
         env: Mapping[str, str],
         trust: Trust | None = None,
-        resolve: Resolve = socket.getaddrinfo,
+        resolve: Resolve = system_addresses,
         max_idle: int = MAX_IDLE,
         max_idle_age: float = MAX_IDLE_AGE,
         turns: Turns | None = None,

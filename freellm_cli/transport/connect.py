@@ -23,6 +23,12 @@ Resolve = Callable[..., Iterable[tuple[Any, Any, int, str, Any]]]
 """As `socket.getaddrinfo`."""
 
 
+def system_addresses(host: str, *more: Any) -> Iterable[tuple[Any, Any, int, str, Any]]:
+    """`socket.getaddrinfo`, given bytes: for text it imports the rules of international names, 1.5 ms."""
+    is_plain = host.isascii() and all(0 < len(label) < 64 for label in host.split("."))
+    return socket.getaddrinfo(host.encode() if is_plain else host, *more)
+
+
 def connect(
     host: str,
     port: int,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
-from urllib.parse import SplitResult, quote, urlsplit
+from typing import TYPE_CHECKING, NamedTuple
 
 from freellm_cli.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from urllib.parse import SplitResult
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 # RFC 3986: what may stand in a path and query as it is. "%" is kept: the caller has escaped already.
 _KEPT = "!#$%&'()*+,/:;=?@[]~-._"
+_PLAIN_HOST = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-.")
+_PLAIN_PATH = _PLAIN_HOST | frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZ_/:@=&?")
 
 
 class Target(NamedTuple):
@@ -28,6 +32,27 @@ class Target(NamedTuple):
 @lru_cache(maxsize=256)
 def parse_target(url: str) -> Target:
     """Raises ConfigError for a URL that names no http(s) host, or that holds a user name or password."""
+    return _plain_target(url) or _any_target(url)
+
+
+def _plain_target(url: str) -> Target | None:
+    """The parts of a URL of which each letter means itself, as in nearly all; None for another. It spares a
+    short command the import of urllib.parse, 2 ms."""
+    scheme, _, rest = url.partition("://")
+    place, _, path = rest.partition("/")
+    host, colon, digits = place.partition(":")
+    usual = DEFAULT_PORTS.get(scheme, 0)
+    port = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 6 else None
+    if not (usual and host and _PLAIN_HOST.issuperset(host) and _PLAIN_PATH.issuperset(path)):
+        return None
+    if host.startswith(".") or path.endswith("?") or (colon and not 0 < (port or 0) < 65_536):
+        return None
+    return Target(scheme, host, port or usual, _authority(host, port, usual), f"/{path}")
+
+
+def _any_target(url: str) -> Target:
+    from urllib.parse import quote
+
     if any(char <= " " or char == "\x7f" for char in url):
         raise _refused(url, "it holds a space or a control character")
     split = split_url(url)
@@ -52,6 +77,8 @@ def parse_target(url: str) -> Target:
 
 def split_url(url: str) -> tuple[SplitResult, int | None] | None:
     """The parts and the port; None if there is no sense in them. Never raises: the text may be secret."""
+    from urllib.parse import urlsplit
+
     try:
         parts = urlsplit(url)
         return parts, parts.port

@@ -77,8 +77,9 @@ class Trust:
         return self._context
 
     def wrap(self, sock: socket.socket, host: str) -> ssl.SSLSocket:
-        """Shakes hands; raises OSError (ssl.SSLError, TimeoutError) as the socket does."""
-        return self.context().wrap_socket(sock, server_hostname=host.partition("%")[0])
+        """Shakes hands; raises OSError (ssl.SSLError, TimeoutError) as the socket does. `host` is ASCII."""
+        name = host.partition("%")[0].encode()  # text would import what international names need
+        return self.context().wrap_socket(sock, server_hostname=name)
 
     def _make(self) -> ssl.SSLContext:
         import ssl

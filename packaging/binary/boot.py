@@ -103,6 +103,6 @@ sys.frozen = True
 sys.executable = sys._xoptions["freellm"]
 sys.argv[0] = sys.executable
 
-from freellm_cli.__main__ import main  # noqa: E402
+from freellm_cli.__main__ import program  # noqa: E402
 
-sys.exit(main())
+program()

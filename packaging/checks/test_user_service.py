@@ -67,7 +67,7 @@ def home(wheel: Path) -> Iterator[Path]:
         program.parent.mkdir()
         program.write_text(
             f"#!{SYSTEMS_PYTHON} -I\nimport sys\nsys.path.insert(0, {str(library)!r})\n"
-            "from freellm_cli.__main__ import main\nsys.exit(main())\n",
+            "from freellm_cli.__main__ import program\nprogram()\n",
             encoding="utf-8",
         )
         program.chmod(0o755)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
-from tests.support.upstream import simulator
 
 SCHEMA = {
     "title": "A person",
@@ -23,18 +21,11 @@ PLAIN = "groq/allam-2-7b"  # takes no schema
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with simulator("generous") as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
-    household = Household(tmp_path, sim).keys("gemini", "k1")
-    household.config(f'default_model = "{FLASH}"')
+def home(home: Household, tmp_path: Path) -> Household:
+    home.keys("gemini", "k1")
+    home.config(f'default_model = "{FLASH}"')
     (tmp_path / "person.json").write_text(json.dumps(SCHEMA))
-    yield household
-    household.forget()
+    return home
 
 
 @pytest.fixture

@@ -17,7 +17,6 @@ import pytest
 from freellm_cli.services.attachments import LARGEST
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
-from tests.support.upstream import simulator
 
 DEAF = "groq/openai/gpt-oss-120b"  # takes text alone
 
@@ -40,17 +39,8 @@ JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + b"\x00" * 30
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with simulator("generous") as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
-    household = Household(tmp_path, sim).keys("gemini", "k1").keys("groq", "g1")
-    household.config(f'default_model = "{FLASH}"')
-    yield household
-    household.forget()
+def home(home: Household) -> Household:
+    return home.keys("gemini", "k1").keys("groq", "g1").config(f'default_model = "{FLASH}"')
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -16,23 +15,13 @@ from freellm_cli.services.batch import Progress
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
 from tests.support.program import PROGRAM
-from tests.support.upstream import simulator
 
 ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with simulator() as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
-    household = Household(tmp_path, sim).keys("gemini", "k1", "k2")
-    household.config(f'default_model = "{FLASH}"')
-    yield household
-    household.forget()
+def home(home: Household) -> Household:
+    return home.keys("gemini", "k1", "k2").config(f'default_model = "{FLASH}"')
 
 
 def test_a_pipe_in_and_a_pipe_out_hold_nothing_but_rows(home: Household) -> None:

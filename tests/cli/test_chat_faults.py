@@ -4,30 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
-from tests.support.upstream import simulator
 
 KEY = "AIzaSyCANARY0123456789CANARY0123456789x"
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with simulator("generous") as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
-    household = Household(tmp_path, sim).keys("gemini", KEY)
-    household.config(f'default_model = "{FLASH}"\n[timeouts]\nfirst_token = 0.3\nidle = 0.3')
-    yield household
-    household.forget()
+def home(home: Household) -> Household:
+    home.keys("gemini", KEY)
+    home.config(f'default_model = "{FLASH}"\n[timeouts]\nfirst_token = 0.3\nidle = 0.3')
+    return home
 
 
 def chat(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,14 +13,8 @@ GROQ_KEY = "gsk_good_0123456789012345678901234567890123"
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with Simulator("generous") as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Household:
-    return Household(tmp_path, sim).provider("groq").provider("gemini")
+def home(home: Household) -> Household:
+    return home.provider("groq").provider("gemini")
 
 
 # keys
@@ -182,7 +175,8 @@ def test_a_fetched_list_is_kept_for_later(home: Household, sim: Simulator) -> No
         (["keys", "rm"], "did you mean `freellm keys remove`?"),
         (["history", "rm"], "did you mean `freellm history delete`?"),
         (["models", "--recomended"], "did you mean --recommended?"),
-        (["chat", "--temperature", "warm", "hi"], "'warm' is not a valid float"),
+        (["chat", "--temperature", "warm", "hi"], "'warm' is no number"),
+        (["serve", "--port", "80x"], "'80x' is no whole number"),
         (["completion", "instal"], "did you mean `freellm completion install`?"),
         (["config", "get", "serve.prot"], "serve.port"),
         (["config", "set", "serve.prot", "1"], "serve.port"),
@@ -287,3 +281,21 @@ def test_what_completion_asks_is_answered_without_a_database_and_without_a_word_
     (tmp_path / "config" / "config.toml").write_text("[broken")
     for kind in ("names", "credentials", "nonsense"):
         assert home.run("_complete", kind, "g") == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "doubt"),
+    [
+        ("groq", "did you mean groq/openai/gpt-oss-120b?"),
+        ("no-such-model-at-all", "no model, family or alias is called 'no-such-model-at-all'"),
+        ("kimi-k3", ""),
+        ("auto", ""),
+    ],
+)
+def test_a_default_that_stands_for_nothing_is_set_with_a_doubt(
+    home: Household, name: str, doubt: str
+) -> None:
+    outcome = home.run("config", "set", "default_model", name)
+    assert (outcome.code, home.run("config", "get", "default_model").out) == (0, f"{name}\n")
+    assert doubt in outcome.out
+    assert ("but " in outcome.out) is bool(doubt)

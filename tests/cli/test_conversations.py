@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,11 @@ import pytest
 from freellm_cli.simulator.server import Simulator
 from freellm_cli.storage.history_schema import HISTORY
 from tests.support.household import FLASH, Household
-from tests.support.upstream import simulator
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with simulator("generous") as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
-    household = Household(tmp_path, sim).keys("gemini", "k1").keys("groq", "g1")
-    household.config(f'default_model = "{FLASH}"')
-    yield household
-    household.forget()
+def home(home: Household) -> Household:
+    return home.keys("gemini", "k1").keys("groq", "g1").config(f'default_model = "{FLASH}"')
 
 
 def history_file(home: Household) -> Path:

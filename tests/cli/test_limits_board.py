@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freellm_cli.cli.limits_board import ASCII, board, fitted, short_count, shortened, tally
+from freellm_cli.cli.limits_board import ASCII, board, fitted, shortened, tally
 from freellm_cli.cli.terminal_table import width_of
 
 NOW = 1_800_000_000.0
@@ -104,12 +104,9 @@ def test_the_tally_counts_what_is_out_of_order() -> None:
     assert tally(rows[:1]) == "1 key"
 
 
-def test_names_lose_their_middle_and_figures_their_tail() -> None:
+def test_names_lose_their_middle() -> None:
     assert shortened(LONG, 20) == "nvidia_ni…-long-name"
     assert shortened("short", 20) == "short"
-    assert [short_count(number) for number in (0, 9_999, 12_345, 250_000, 1_250_000)] == [
-        "0", "9,999", "12k", "250k", "1.2M",
-    ]  # fmt: skip
 
 
 words = st.text(st.characters(codec="utf-8"), max_size=60)

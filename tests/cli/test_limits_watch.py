@@ -33,18 +33,9 @@ LEFT = (b"\x1b[?1049l", b"\x1b[?25h")
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with Simulator("generous") as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
+def home(home: Household) -> Household:
     """Two keys; each may be asked ten times a minute."""
-    household = Household(tmp_path, sim).keys("gemini", "first-key", "second-key")
-    household.limits("gemini", requests_per_minute=10)
-    yield household
-    household.forget()
+    return home.keys("gemini", "first-key", "second-key").limits("gemini", requests_per_minute=10)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,6 @@ from freellm_cli.cli.plain_letters import as_text
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
 from tests.support.program import PROGRAM, only_python_itself
-from tests.support.upstream import simulator
 
 pytestmark = only_python_itself
 ROOT = Path(__file__).resolve().parents[2]
@@ -23,18 +21,8 @@ ASCII_ALONE = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCA
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with simulator("generous") as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
-    household = Household(tmp_path, sim).keys("gemini", "k1")
-    household.config(f'default_model = "{FLASH}"')
-    household.forget()
-    yield household
-    household.forget()
+def home(home: Household) -> Household:
+    return home.keys("gemini", "k1").config(f'default_model = "{FLASH}"')
 
 
 def run(home: Household, *words: str, given: str = "") -> subprocess.CompletedProcess[bytes]:

@@ -77,17 +77,8 @@ class Terminal:
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with Simulator("generous", tokens_per_s=0, first_token_s=0) as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
-    household = Household(tmp_path, sim).keys("gemini", "k1")
-    household.config(f'default_model = "{FLASH}"')
-    yield household
-    household.forget()
+def home(home: Household) -> Household:
+    return home.keys("gemini", "k1").config(f'default_model = "{FLASH}"')
 
 
 @pytest.fixture

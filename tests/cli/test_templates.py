@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from freellm_cli.core.templates import KEYS
 from freellm_cli.services.template_library import LIBRARY, NEW
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
-from tests.support.upstream import simulator
 
 GREET = """
 description = "A greeting"
@@ -30,17 +28,8 @@ language = "English"
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with simulator("generous") as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
-    household = Household(tmp_path, sim).keys("gemini", "k1")
-    household.config(f'default_model = "{FLASH}"')
-    yield household
-    household.forget()
+def home(home: Household) -> Household:
+    return home.keys("gemini", "k1").config(f'default_model = "{FLASH}"')
 
 
 def write(home: Household, name: str, text: str) -> None:

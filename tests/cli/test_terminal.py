@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,6 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-termi
 ROOT = Path(__file__).resolve().parent.parent.parent
 GROQ_KEY = "gsk_typed_0123456789012345678901234567890123"
 MODEL = "groq/openai/gpt-oss-20b"
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with Simulator("generous") as simulator:
-        yield simulator
 
 
 @pytest.fixture

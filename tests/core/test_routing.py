@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from freellm_cli.core.errors import NoCredential, ProviderClosed, UnknownName
-from freellm_cli.core.routing import Book, resolve
+from freellm_cli.core.routing import MAX_AUTO_STEPS, Book, resolve
 from freellm_cli.providers.registry import load_catalog
 
 CATALOG = load_catalog()
@@ -164,3 +164,20 @@ def test_every_catalog_family_with_a_served_member_resolves() -> None:
     for family in CATALOG.families():
         if CATALOG.family(family.id):
             assert ids(resolve(family.id, everywhere))
+
+
+def test_auto_ends_with_the_best_of_each_provider_that_the_first_few_leave_out() -> None:
+    everyone = ("gemini", "groq", "mistral", "openrouter", "cerebras")
+    route = resolve("auto", book(*everyone))
+    asked = [name.partition("/")[0] for name in ids(route)]
+    assert set(asked) == set(everyone)
+    later = asked[MAX_AUTO_STEPS:]
+    assert len(later) == len(set(later))
+    assert not set(later) & set(asked[:MAX_AUTO_STEPS])
+
+
+def test_auto_says_which_hosts_nobody_has_asked_yet() -> None:
+    route = resolve("auto", book("groq", "localai"))
+    assert [item.model_id for item in route.excluded] == ["localai/…"]
+    assert "`freellm models localai`" in route.excluded[0].reason
+    assert not resolve("groq/openai/gpt-oss-20b", book("groq", "localai")).excluded

@@ -40,12 +40,38 @@ def test_every_disagreement_is_named(ready: Path) -> None:
         assert part in faults
 
 
+FRAGMENTS = {
+    "serve.fixed.md": "- Mended.\n",
+    "cli.added.md": "- New.\n- Newer.",
+    "a.removed.md": "- Gone.\n",
+}
+GATHERED = "- Gone.\n- New.\n- Newer.\n- Mended."
+
+
+@pytest.mark.parametrize(
+    ("version", "told"), [("1.2.3", f"- Better.\n{GATHERED}"), ("1.3.0", GATHERED)]
+)
+def test_fragments_are_gathered_into_the_versions_entry(
+    ready: Path, version: str, told: str
+) -> None:
+    ready.joinpath("changelog.d").mkdir()
+    for name, text in FRAGMENTS.items():
+        ready.joinpath("changelog.d", name).write_text(text, encoding="utf-8")
+    SCRIPT["gather"](version, ready)
+    assert SCRIPT["entry"](version, ready) == told
+    assert SCRIPT["entry"]("1.2.2", ready) == "- Good."
+    assert not list(ready.joinpath("changelog.d").iterdir())
+    whole = ready.joinpath("CHANGELOG.md").read_text(encoding="utf-8")
+    assert whole.startswith(f"# Changelog\n\n## {version}\n\n- ")
+    assert "\n\n\n" not in whole
+
+
 def test_this_version_has_its_entry() -> None:
     assert SCRIPT["entry"](__version__, ROOT)
 
 
 def test_a_fragment_is_named_for_what_it_tells() -> None:
     kinds = {"added", "changed", "fixed", "removed", "security"}
-    for path in ROOT.joinpath("changelog.d").iterdir():
+    for path in ROOT.glob("changelog.d/*"):
         assert path.name.split(".")[1:] in [[kind, "md"] for kind in kinds], path.name
         assert path.read_text(encoding="utf-8").startswith("- ")

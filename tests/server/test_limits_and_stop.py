@@ -116,6 +116,7 @@ def test_a_stop_lets_running_answers_finish_and_new_ones_out(tmp_path: Path) -> 
             stopping = crowd.submit(house.app.stop)
             reply = running.result()
             assert reply.status == 200
+            assert reply.headers["connection"] == "close"
             assert stopping.result() is True
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", house.port), 1)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from freellm_cli.core.secret import Secret
 from freellm_cli.server.router import ROUTES, choose, find
-from tests.support.serving import HELLO, MODEL, Served
+from tests.support.serving import HELLO, MODEL, Served, served
+from tests.support.upstream import simulator
 
 
 @pytest.mark.parametrize(
@@ -133,3 +137,18 @@ def test_not_ready_says_why(house: Served) -> None:
     assert reply.status == 503
     assert reply.json["ready"] is False
     assert reply.json["why"]
+
+
+def test_why_it_is_not_ready_is_told_to_nobody_without_the_token(tmp_path: Path) -> None:
+    token = "a-token-of-the-house"
+    settings = {"default_model": MODEL}
+    guarded = {"settings": settings, "token": Secret(token)}
+    with simulator() as sim, served(sim, tmp_path, **guarded) as house:
+        assert house.ask("/readyz").json == {"ready": True}
+        sim.key("key-acme-1-throw-away-0123456789").suspended()
+        mine = {"authorization": f"Bearer {token}"}
+        house.ask(body=HELLO, headers=mine)
+        for headers in ({}, {"authorization": "Bearer another"}):
+            reply = house.ask("/readyz", headers=headers)
+            assert (reply.status, reply.json) == (503, {"ready": False})
+        assert house.ask("/readyz", headers=mine).json["why"]

@@ -67,18 +67,37 @@ def test_words_are_logged_only_when_that_was_asked_for(tmp_path: Path, written: 
     assert ("This is model-one" in log) is written
 
 
-def test_a_line_of_the_log_can_be_json_and_cannot_drive_a_terminal() -> None:
+def logged(entry: Entry, *, as_json: bool = False) -> str:
     lines: list[str] = []
+    log = AccessLog(lines.append, as_json=as_json)
+    log.start()
+    log.add(entry)
+    log.stop()
+    return "".join(lines)
+
+
+def test_a_line_of_the_log_can_be_json_and_cannot_drive_a_terminal() -> None:
     entry = Entry("POST", "/v1/\x1b[31mred", "req_1")
-    entry.status, entry.asked, entry.answered = 200, "a\x07b", "acme/m"
-    for as_json in (False, True):
-        log = AccessLog(lines.append, as_json=as_json)
-        log.start()
-        log.add(entry)
-        log.stop()
-    assert "\x1b" not in lines[0]
-    assert "\x07" not in lines[0]
-    assert json.loads(lines[1])["asked"] == "a\x07b"
+    entry.status, entry.asked, entry.answered = 200, "a\x07b\x9b31mü", "acme/m"
+    plain, told = logged(entry), logged(entry, as_json=True)
+    for text in (plain, told):
+        assert text.removesuffix("\n").isprintable()
+    assert json.loads(told)["asked"] == "a\x07b\x9b31mü"
+
+
+def test_a_json_line_without_control_characters_stays_readable() -> None:
+    entry = Entry("POST", "/v1/modèles", "req_1")
+    assert "/v1/modèles" in logged(entry, as_json=True)
+
+
+def test_a_request_is_one_line_however_long_it_is_and_whatever_it_holds() -> None:
+    entry = Entry("POST", "/v1/models/" + "a-long-name/" * 20 + "end", "req_1")
+    entry.asked = "x\n12:00:00 GET /forged 200"
+    line = logged(entry)
+    assert line.count("\n") == 1
+    assert "a-long-name/end -" in line
+    entry.path = "/" + "p" * 900
+    assert "p… -" in logged(entry)
 
 
 def test_a_fault_of_ours_is_a_500_in_the_clients_dialect_and_the_next_request_is_served(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,23 +26,15 @@ from freellm_cli.services.batch_width import Width
 from freellm_cli.services.results import Result
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
-from tests.support.upstream import simulator
 
 UNLIMITED = "catalog_limits = false"
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with simulator() as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
-    household = Household(tmp_path, sim).keys("gemini", "k1", "k2")
-    unlimit(household)
-    yield household
-    household.forget()
+def home(home: Household) -> Household:
+    home.keys("gemini", "k1", "k2")
+    unlimit(home)
+    return home
 
 
 def unlimit(home: Household, **limits: int) -> None:

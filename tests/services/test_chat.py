@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -25,19 +23,6 @@ from freellm_cli.transport.base import Cancel
 from tests.support.household import FLASH, Household, targets
 
 GROQ = "groq/openai/gpt-oss-120b"
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with Simulator("generous", tokens_per_s=0, first_token_s=0) as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
-    household = Household(tmp_path, sim)
-    yield household
-    household.forget()
 
 
 def test_a_question_is_answered_and_settled(home: Household, sim: Simulator) -> None:

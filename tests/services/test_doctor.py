@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,25 +16,16 @@ from freellm_cli.services.doctor_bundle import bundle
 from freellm_cli.services.doctor_network import _clock_finding, _offset, without_user
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
-from tests.support.upstream import simulator
 
 CANARY = "AIzaSyCANARY0123456789CANARY0123456789x"
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with simulator() as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
+def home(home: Household) -> Household:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()[1]
-    household = Household(tmp_path, sim).config(f"[serve]\nport = {free}\n").keys("gemini", CANARY)
-    yield household
-    household.forget()
+    return home.config(f"[serve]\nport = {free}\n").keys("gemini", CANARY)
 
 
 def look(home: Household, *, online: bool = False, ask_keys: bool = True) -> list[Finding]:

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from freellm_cli.core.errors import AllLimited
-from freellm_cli.services.explain import why
+from freellm_cli.services.explain import spent_on, why
 from freellm_cli.services.limit_lessons import drift
 from freellm_cli.services.limits import reset_limits, why_limited
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
+from tests.support.upstream import simulator
 
 GROQ = "groq/openai/gpt-oss-120b"
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with Simulator("generous", tokens_per_s=0, first_token_s=0) as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
-    household = Household(tmp_path, sim)
-    yield household
-    household.forget()
 
 
 def spend_gemini(home: Household) -> None:
@@ -98,3 +89,60 @@ def test_one_answer_of_several_keys_is_told_once(home: Household, sim: Simulator
     assert "groq-2/" in caught.value.message
     patch = [block.text for block in drift(home.runtime).blocks]  # type: ignore[union-attr]
     assert sum("10 requests" in line for line in patch) == 1
+
+
+def trace(seconds: float, *tried: float, waited: float = 0, began: float | None = None) -> Any:
+    """Of a request whose last try answered if `began` says when."""
+    answerer = {"waited_s": waited, "first_token_s": began} if began is not None else None
+    return {
+        "seconds": seconds,
+        "attempts": [{"seconds": each} for each in tried],
+        "answerer": answerer,
+    }
+
+
+@pytest.mark.parametrize(
+    ("told", "parts"),
+    [
+        (
+            trace(0.594, 0.004, 0.17, waited=0.012, began=0.183),
+            ["0.01 s choosing", "0.17 s until the answer began", "0.41 s reading it"],
+        ),
+        (
+            trace(3.0, 0.5, 0.2, waited=2.5, began=2.7),
+            [
+                "0.50 s tried in vain",
+                "2.00 s waiting for room",
+                "0.20 s until the answer began",
+                "0.30 s reading it",
+            ],
+        ),
+        (trace(2.0, 0.5), ["0.50 s tried in vain", "1.50 s waiting for room"]),
+        (
+            trace(1.0, 0.9, 0.3, waited=0.5, began=0.8),  # hedged: the two ran side by side
+            ["0.50 s tried in vain", "0.30 s until the answer began", "0.20 s reading it"],
+        ),
+    ],
+)
+def test_what_a_request_took_is_told_in_parts(told: Any, parts: list[str]) -> None:
+    assert spent_on(told) == parts
+
+
+times = st.floats(0, 100)
+
+
+@given(times, times, times, st.lists(times, min_size=1, max_size=4))
+def test_the_parts_add_up_to_what_is_shown(
+    whole: float, waited: float, began: float, tried: list[float]
+) -> None:
+    waited, began, whole = sorted((whole, waited, began))
+    parts = spent_on(trace(whole, *tried, waited=waited, began=began))
+    assert sum(float(part.split()[0]) for part in parts) == pytest.approx(round(whole, 2))
+
+
+def test_why_tells_them(tmp_path: Path) -> None:
+    with simulator(first_token_s=0.05, tokens_per_s=400) as paced:
+        home = Household(tmp_path, paced).keys("groq", "k1")
+        home.ask(model=GROQ).completion()
+        told = home.run("why").out
+    assert re.search(r"of that +.* s until the answer began, 0\.\d\d s reading it", told)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -24,19 +22,6 @@ from tests.support.household import FLASH, Household
 
 GROQ = "groq/openai/gpt-oss-120b"
 MINUTE = Window("sliding", 60.0)
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with Simulator("generous", tokens_per_s=0, first_token_s=0) as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
-    household = Household(tmp_path, sim)
-    yield household
-    household.forget()
 
 
 def learn(home: Household, amount: int, unit: str = REQUESTS, window: Window = MINUTE) -> None:

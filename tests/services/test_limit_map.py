@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from freellm_cli.services.limits import show_limits
 from tests.support.household import FLASH, Household
-from tests.support.upstream import simulator
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Household]:
-    with simulator("generous") as sim:
-        household = Household(tmp_path, sim).keys("gemini", "k1", "k2")
-        yield household
-        household.forget()
+def home(home: Household) -> Household:
+    return home.keys("gemini", "k1", "k2")
 
 
 def test_a_map_is_made_once_while_nothing_changes(home: Household) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,15 +10,11 @@ from freellm_cli.core.secret import Secret
 from freellm_cli.services.live_runtime import LiveRuntime
 from freellm_cli.services.runtime import Runtime
 from tests.support.household import Household
-from tests.support.upstream import simulator
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Household]:
-    with simulator("generous") as sim:
-        household = Household(tmp_path, sim).keys("gemini", "k1")
-        yield household
-        household.forget()
+def home(home: Household) -> Household:
+    return home.keys("gemini", "k1")
 
 
 @pytest.fixture

@@ -27,10 +27,8 @@ def sim() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
-    household = Household(tmp_path, sim).keys("gemini", "k1", "k2")
-    yield household
-    household.forget()
+def home(home: Household) -> Household:
+    return home.keys("gemini", "k1", "k2")
 
 
 def test_a_model_is_measured_shown_and_kept(home: Household, sim: Simulator) -> None:

@@ -15,7 +15,6 @@ from freellm_cli.core.secret import Secret
 from freellm_cli.services.doctor import examine
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
-from tests.support.upstream import simulator
 
 KEYS = ("AIzaSyCANARY-one-0123456789", "AIzaSyCANARY-two-0123456789")
 
@@ -65,16 +64,8 @@ def drawer() -> Iterator[Drawer]:
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with simulator() as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
-    household = Household(tmp_path, sim).keys("gemini", *KEYS)
-    yield household
-    household.forget()
+def home(home: Household) -> Household:
+    return home.keys("gemini", *KEYS)
 
 
 def file_text(home: Household) -> str:

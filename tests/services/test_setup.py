@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from freellm_cli.core.catalog import PublishedLimit
@@ -12,24 +9,15 @@ from freellm_cli.services.results import Block, Line, Table
 from freellm_cli.services.setup import choices, daily_requests, set_up
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import Household
-from tests.support.upstream import simulator
 
 KEY = "gsk_CANARY0123456789CANARY0123456789"
 
 
 @pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with simulator() as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
-    household = Household(tmp_path, sim)
+def home(home: Household) -> Household:
     for name in ("groq", "mistral", "gemini"):
-        household.provider(name)
-    yield household
-    household.forget()
+        home.provider(name)
+    return home
 
 
 class Person:
@@ -101,6 +89,17 @@ def test_who_has_another_provider_in_mind_types_its_name(home: Household, sim: S
     told = person.lines()
     for said in ("did you mean gemini?", "iFlow has closed", "wants a login", "wants no key"):
         assert said in told
+
+
+def test_a_name_that_is_none_is_repeated_as_it_was_typed(home: Household) -> None:
+    home.provider("my-host", "http://192.168.0.9/v1")
+    person = Person("--help", "No-Such Provider", "my-host", "Gemini-CLI", "gemini", False, KEY)
+    set_up(home.runtime, person)
+    told = person.lines()
+    assert "no provider is called '--help'" in told
+    assert "no provider is called 'No-Such Provider'" in told
+    assert "no model of my-host is known yet" in told
+    assert "wants a login" in told
 
 
 def test_a_provider_that_wants_more_than_a_key_is_asked_for_it(

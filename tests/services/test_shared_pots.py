@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from threading import Thread
 from time import perf_counter
 
@@ -27,19 +25,6 @@ GROQ_429 = {
         "code": "rate_limit_exceeded",
     }
 }
-
-
-@pytest.fixture
-def sim() -> Iterator[Simulator]:
-    with Simulator("generous", tokens_per_s=0, first_token_s=0) as running:
-        yield running
-
-
-@pytest.fixture
-def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
-    household = Household(tmp_path, sim)
-    yield household
-    household.forget()
 
 
 def refuse(sim: Simulator, key: str, times: int = 1) -> None:

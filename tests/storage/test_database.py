@@ -353,6 +353,21 @@ def test_a_busy_process_leaves_no_long_log_behind(opening: Opening, path: str) -
     assert not os.path.exists(path + "-wal") or os.path.getsize(path + "-wal") == 0
 
 
+def test_processes_that_write_once_do_not_let_the_log_grow_for_ever(
+    opening: Opening, path: str
+) -> None:
+    longest = 0
+    for _ in range(3):
+        for number in range(12):
+            database = opening()
+            note(database, str(number) * 50_000)
+            database.close()
+            log = path + "-wal"
+            longest = max(longest, os.path.getsize(log) if os.path.exists(log) else 0)
+    assert 0 < longest < 600_000
+    assert len(notes(opening())) == 36
+
+
 @pytest.mark.parametrize("name", ["why?.db", "50%.db", "a#b.db", "with space.db", "über.db"])
 def test_any_name_will_do(tmp_path: Path, name: str) -> None:
     database = Database(str(tmp_path / name), NOTES, clock=SystemClock(), rng=random.Random(1))

@@ -19,6 +19,7 @@ from freellm_cli.storage.files import (
     make_private,
     make_private_folder,
     read_private,
+    remove_files,
     store_error,
     write_private,
 )
@@ -220,6 +221,18 @@ def test_a_file_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
     (tmp_path / "freellm").write_bytes(b"")
     with pytest.raises(StoreError, match=r"cannot write .*a part of its path is a file"):
         write_private(str(tmp_path / "freellm" / "credentials.toml"), b"key")
+
+
+def test_files_are_removed_where_there_are_any(tmp_path: Path) -> None:
+    (tmp_path / "here").write_text("x")
+    remove_files(str(tmp_path / "never-was"), str(tmp_path / "here"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_cannot_be_removed_is_named(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(StoreError, match=r"cannot overwrite .*folder"):
+        remove_files(str(tmp_path / "folder"), doing="overwrite")
 
 
 def test_a_folder_in_place_of_the_file_is_named(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """A person's freellm in a temporary folder, its keys pointed at a simulator.
 
-home = Household(tmp_path, sim)
+def test_it(home: Household, sim: Simulator)    # empty, and its upstream: fixtures of every test
 home.keys("gemini", "k1", "k2")                 # stored, unchecked
 home.config('default_model = "gemini/gemini-2.5-flash"')
 home.ask("hello").completion().text
@@ -12,9 +12,11 @@ from __future__ import annotations
 import io
 import random
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import pytest
 
 from freellm_cli.cli.face import Face
 from freellm_cli.cli.front import dispatch, guarded
@@ -25,6 +27,7 @@ from freellm_cli.services.answer import Answer
 from freellm_cli.services.chat import CallOptions, ChatService
 from freellm_cli.services.runtime import Runtime
 from freellm_cli.simulator.server import Simulator
+from tests.support.upstream import simulator
 
 FLASH = "gemini/gemini-2.5-flash"
 
@@ -138,6 +141,21 @@ class Household:
         if face._runtime is not None:  # as the end of the process would
             face._runtime.close()
         return Outcome(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture
+def sim() -> Iterator[Simulator]:
+    """Generous and at once; a file whose upstream is another one makes its own."""
+    with simulator() as running:
+        yield running
+
+
+@pytest.fixture
+def home(tmp_path: Path, sim: Simulator) -> Iterator[Household]:
+    """Nothing is in it yet; a file furnishes it with a fixture `home` that takes this one."""
+    household = Household(tmp_path, sim)
+    yield household
+    household.forget()
 
 
 def targets(answer: Answer) -> Sequence[tuple[str, str]]:

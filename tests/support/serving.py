@@ -17,6 +17,8 @@ from freellm_cli.core.secret import Secret
 from freellm_cli.server.access_log import AccessLog
 from freellm_cli.server.app import App
 from freellm_cli.server.options import Options
+from freellm_cli.server.overflow import Overflow
+from freellm_cli.server.worker_process import begin_with
 from freellm_cli.services.runtime import Runtime
 from freellm_cli.simulator.server import Simulator
 
@@ -101,12 +103,13 @@ def served(
     settings: Mapping[str, object] | None = None,
     providers: Mapping[str, int] | None = None,
     models: Mapping[str, str] | None = None,
+    overflow: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Iterator[Served]:
     """A server on a free port. `providers`: how many keys each has (acme: 1); all are played by `sim`.
 
     `settings`: dotted names over config.toml; `options`: fields of `Options`. Faults of the server itself
-    fail the test at the end.
+    fail the test at the end. `overflow`: arguments of `Overflow`, for a second process.
     """
     keys = dict(providers or {"acme": 1})
     overrides: dict[str, object] = dict(settings or {})
@@ -130,6 +133,7 @@ def served(
         Options(**{"port": 0, "drain": 2.0, **options}),
         AccessLog(lines.append),
         crash=crashes.append,
+        overflow=None if overflow is None else Overflow(begin_with(runtime, overrides), **overflow),
     )
     app.start()
     house = Served(app, runtime, sim, lines)

@@ -21,6 +21,7 @@ def coded(contents: list[bytes]) -> bytes:
 
 @given(CONTENTS, ENDS, st.sampled_from([b"", b"more", b"HTTP/1.1 200 OK\r\n\r\n"]), st.integers(0))
 @example([b"data: x\n\n"] * 9, b"0\r\n\r\n", b"", 0)
+@example([b"a"] * 9, b"00\r\n\r\n", b"", 0)
 def test_however_the_bytes_are_cut_the_same_comes_out(
     contents: list[bytes], end: bytes, rest: bytes, cut: int
 ) -> None:

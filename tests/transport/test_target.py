@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from freellm_cli.core.errors import ConfigError
 from freellm_cli.transport.target import is_loopback, parse_target
@@ -27,6 +29,28 @@ def test_the_path_of_the_base_url_is_kept() -> None:
 def test_host_and_port_are_told_apart(url: str, host: str, port: int, authority: str) -> None:
     target = parse_target(url)
     assert (target.host, target.port, target.authority) == (host, port, authority)
+
+
+def told(url: str) -> object:
+    """What becomes of an address: where it leads, or that it leads nowhere."""
+    try:
+        return parse_target(url)
+    except ConfigError:
+        return "refused"
+
+
+@example("http", "a", "", "x?")
+@given(
+    st.sampled_from(["http", "https"]),
+    st.text("abz19-.", max_size=5),
+    st.sampled_from(["", ":", ":0", ":1", ":80", ":443", ":0443", ":65535", ":65536", ":٨٠", ":x"]),
+    st.text("aZ0/:@=&?_%é;#.~ ", max_size=6),
+)
+def test_a_plain_address_is_read_as_any_other(scheme: str, host: str, port: str, rest: str) -> None:
+    """A scheme in capitals takes the long way to the same place."""
+    address = f"://{host}{port}/{rest}"
+    assert told(scheme + address) == told(scheme.upper() + address)
+    assert told(f"{scheme}://{host}{port}") == told(f"{scheme.upper()}://{host}{port}")
 
 
 @pytest.mark.parametrize(
