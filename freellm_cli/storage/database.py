@@ -88,6 +88,7 @@ class Database:
         self._file = (0, 0)
         self._looked = 0.0
         self._inside = False
+        self._afterwards: list[Callable[[bool], None]] = []
         self._writes = 0
         self._inherited: list[object] = []
         _DATABASES.add(self)
@@ -103,6 +104,16 @@ class Database:
         return self._run(work, "BEGIN")
 
     @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps the other threads of this process out."""
+        with self._lock:
+            yield
+
+    def afterwards(self, tell: Callable[[bool], None]) -> None:
+        """To be called inside a transaction: `tell(kept)` is, before anybody else's, when it has ended."""
+        self._afterwards.append(tell)
+
+    @contextmanager
     def together(self) -> Iterator[None]:
         """Makes one transaction of all writes of this thread inside the `with` block. A file that turns out
         to be damaged is set aside, and what the block wrote is lost with it: no reason to fail."""
@@ -113,7 +124,7 @@ class Database:
             connection = self._run(lambda ready: ready, "BEGIN IMMEDIATE", end="")
             try:
                 yield
-                self._patiently(connection, "COMMIT")
+                self._commit(connection, "COMMIT")
             except BaseException as exc:
                 self._inside = False
                 self._roll_back(connection)
@@ -140,6 +151,7 @@ class Database:
         self._lock = threading.RLock()
         self._connection = None
         self._inside = False
+        self._afterwards = []
         self.generation += 1
 
     def _run(self, work: Work[Result], begin: str, end: str = "COMMIT") -> Result:
@@ -175,7 +187,7 @@ class Database:
         try:
             result = work(connection)
             if end:
-                self._patiently(connection, end)
+                self._commit(connection, end)
                 self._inside = False
             return result
         except BaseException:
@@ -196,7 +208,17 @@ class Database:
             )  # its log is long: better one slow end than a slow next start
         return connection
 
+    def _commit(self, connection: sqlite3.Connection, statement: str) -> None:
+        self._patiently(connection, statement)
+        self._tell(kept=True)
+
+    def _tell(self, *, kept: bool) -> None:
+        waiting, self._afterwards = self._afterwards, []
+        for tell in waiting:
+            tell(kept)
+
     def _roll_back(self, connection: sqlite3.Connection) -> None:
+        self._tell(kept=False)
         try:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")

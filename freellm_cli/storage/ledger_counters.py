@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from freellm_cli.core.counters import SAVED_FIELDS, Counter, Moment, Slice, Use
 from freellm_cli.core.limits import Window, window_name, window_named
@@ -134,6 +134,17 @@ def open_in(
         wanted = ", ".join("?" * len(known))
         connection.execute(f"{_OPEN} WHERE id IN ({wanted})", (tokens, moment.steady, *known))
     return ",".join(map(str, identities))
+
+
+def open_many(
+    connection: sqlite3.Connection, amounts: Mapping[int, int], tokens: int, moment: Moment
+) -> None:
+    """Writes new leases of `tokens` each: how many into the counter with which id."""
+    connection.executemany(
+        "UPDATE counter SET open_requests = open_requests + ?, open_tokens = open_tokens + ?, "
+        "touched = ? WHERE id = ?",
+        [(new, new * tokens, moment.steady, counter) for counter, new in amounts.items()],
+    )
 
 
 def _begin(connection: sqlite3.Connection, counter: Counter, tokens: int, moment: Moment) -> int:
