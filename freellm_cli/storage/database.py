@@ -104,10 +104,15 @@ class Database:
         return self._run(work, "BEGIN")
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Keeps the other threads of this process out."""
-        with self._lock:
-            yield
+    def alone(self) -> Iterator[bool]:
+        """Keeps the other threads of this process out; whether one of them was in."""
+        had_to_wait = not self._lock.acquire(blocking=False)
+        if had_to_wait:
+            self._lock.acquire()
+        try:
+            yield had_to_wait
+        finally:
+            self._lock.release()
 
     def afterwards(self, tell: Callable[[bool], None]) -> None:
         """To be called inside a transaction: `tell(kept)` is, before anybody else's, when it has ended."""

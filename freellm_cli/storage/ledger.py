@@ -171,8 +171,9 @@ class Ledger(LedgerEndings):
         lease = self._spare(request, until)
         if lease is not None:
             return lease
-        with self._db.alone():
-            return self._spare(request, until, again=True) or self._look(request, until, ahead=True)
+        with self._db.alone() as had_to_wait:
+            lease = self._spare(request, until, again=True) if had_to_wait else None
+            return lease or self._look(request, until, ahead=True)
 
     def _look(
         self, request: Request, until: float | None = None, *, ahead: bool = False
@@ -261,12 +262,14 @@ class Ledger(LedgerEndings):
 
     def _renew(self, ahead: bool) -> bool:
         """Inside a transaction: takes leases ahead, or gives all back; whether it gave any back."""
+        if ahead and not self._own_spares().expect():
+            return False
 
         def work(connection: sqlite3.Connection, moment: Moment) -> bool:
             went_back = False
             if not ahead:
                 went_back = self._own_spares().give_back()
-            elif self._own_spares().is_asked:
+            else:
                 ground = self._ground(connection, moment, *self._state(connection, moment))
                 self._own_spares().renew(ground)
             spares = self._own_spares()

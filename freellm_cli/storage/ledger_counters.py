@@ -107,10 +107,13 @@ def expire(
 
 def save(connection: sqlite3.Connection, counters: Iterable[Counter], now: float) -> None:
     """Writes those that have a row and have changed."""
+    rows = []
     for counter in counters:
         if counter.changed and counter.id:
-            connection.execute(_UPDATE, (*counter.saved(), now, counter.id))
+            rows.append((*counter.saved(), now, counter.id))
             counter.changed = False
+    if rows:
+        connection.executemany(_UPDATE, rows)
 
 
 def open_in(

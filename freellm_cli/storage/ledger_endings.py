@@ -150,9 +150,15 @@ class LedgerEndings(LedgerRecords):
         self, connection: sqlite3.Connection, moment: Moment, endings: Sequence[Ending]
     ) -> set[int]:
         by_lease = {}
+        used_by = {}
         for each in endings:
+            lease = each.lease
             self._heal(connection, moment, each)
-            by_lease[each.lease.id] = each
+            by_lease[lease.id] = each
+            if lease.conversation and each.outcome == "ok":
+                used_by[lease.conversation] = lease.candidate.credential
+        if used_by:
+            self._remember(connection, used_by, moment)
         spent = []
         for row in ledger_leases.find(connection, list(by_lease)):
             lease, tokens, answered_at, _, requests, *_ = by_lease[row.id]
@@ -171,13 +177,16 @@ class LedgerEndings(LedgerRecords):
             ledger_rests.heal(connection, lease.mends, moment)
         if lease.is_trial:
             ledger_rests.end_trial(connection, lease.id)
-        if lease.conversation and is_ok:
-            from freellm_cli.storage import ledger_history
 
-            credential = lease.candidate.credential
-            ledger_history.remember(connection, lease.conversation, credential, moment.wall)
-            if self._spares is not None:
-                self._spares.remember(lease.conversation, credential)
+    def _remember(
+        self, connection: sqlite3.Connection, used: dict[str, str], moment: Moment
+    ) -> None:
+        from freellm_cli.storage import ledger_history
+
+        ledger_history.remember(connection, used, moment.wall)
+        if self._spares is not None:
+            for conversation, credential in used.items():
+                self._spares.remember(conversation, credential)
 
     def _bounded(self, lease: Lease, wall: float) -> float:
         moment = self._timeline.moment()

@@ -218,25 +218,29 @@ class Spares:
         shelf = self._shelf(candidates)
         return shelf is not None and shelf.is_due
 
-    @property
-    def is_asked(self) -> bool:
-        return any(shelf.asked or shelf.wanted for shelf in list(self._shelves.values()))
+    def expect(self) -> bool:
+        """Guesses what will be wanted until the next time; whether there is anything to `renew` or `tell`."""
+        is_crowded = len(self._shelves) >= _SHELVES
+        has_any = False
+        for key, shelf in list(self._shelves.items()):
+            shelf.expect()
+            if shelf.wanted or shelf.spares:
+                has_any = True
+            elif is_crowded:
+                del self._shelves[key]
+        return has_any or self.has_something_to_tell
 
     def renew(self, ground: Ground, only: tuple[Candidate, ...] | None = None) -> None:
-        """A look for all who will come (`only`: for these candidates)."""
-        if only is not None:
-            shelf = self._shelf(only)
-            if shelf is not None:
+        """A look for all who are expected. `only`: for these candidates, of whom nobody knew."""
+        if only is None:
+            for shelf in list(self._shelves.values()):
                 self._restock(ground, shelf)
-            return
-        for key, shelf in list(self._shelves.items()):
-            self._restock(ground, shelf)
-            if not shelf.wanted and not shelf.spares:
-                del self._shelves[key]
+        elif (found := self._shelf(only)) is not None:
+            found.expect()
+            self._restock(ground, found)
 
     def _restock(self, ground: Ground, shelf: Shelf) -> None:
         """Writes what will be wanted, ends what will not."""
-        shelf.expect()
         if not shelf.wanted and not shelf.spares:
             return
         lineup = ground.lineup(shelf.candidates)
