@@ -212,7 +212,6 @@ class Ledger(LedgerEndings):
         found = look.run()
         if self._spares is not None and request.conversation:
             self._spares.remember(request.conversation, look.sticky)
-        self._news += isinstance(found, Wait)
         if ahead and isinstance(found, Lease) and self._own_spares().is_due(request.candidates):
             ground = self._ground(connection, moment, learned, has_rests, has_line)
             self._own_spares().renew(ground, request.candidates)
@@ -231,6 +230,7 @@ class Ledger(LedgerEndings):
     def _beside(self) -> Beside:
         from freellm_cli.storage.ledger_spares import SparesBeside
 
+        self._own_spares()
         return SparesBeside(self._own_spares, self._renew)
 
     def _own_spares(self) -> Spares:

@@ -65,6 +65,10 @@ class LedgerEndings(LedgerRecords):
 
     def after_answer(self, ending: Ending) -> None:
         """Settles and records in one transaction: now, or soon (`write_behind`)."""
+        lease = ending.lease
+        if lease.answered is None and ending.answered_at is not None:
+            # Now, for the clock may be set before it is written.
+            lease.answered = self._bounded(lease, ending.answered_at)
         behind = self._behind  # `close` takes it away under a request that is late
         if behind is None or not behind.add(ending):
             self._end([ending])

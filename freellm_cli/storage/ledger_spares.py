@@ -108,8 +108,9 @@ class Shelf:
         self.wanted = max(self.asked, self.wanted * 3 // 4)
         if self.wanted < _WORTH:
             self.wanted = 0
-        self.tokens = max(self._asked_tokens, self.tokens * 9 // 10)
-        self.lasts = max(self._asked_lasts, self.lasts * 0.9)
+        if self.asked:
+            self.tokens = max(self._asked_tokens, self.tokens * 9 // 10)
+            self.lasts = max(self._asked_lasts, self.lasts * 0.9)
         self.asked = self._asked_tokens = 0
         self._asked_lasts = 0.0
 
