@@ -133,7 +133,7 @@ def test_one_that_cannot_be_written_does_not_take_others_with_it(home: House) ->
 def test_too_many_are_not_put_off(home: House) -> None:
     ledger, other = home.ledger(), home.ledger()
     ledger.write_behind(NEVER_BY_ITSELF)
-    one = target("a", at_once(100))
+    one = target("a", at_once(ledger_behind.MOST // 20))
     leases = [take(ledger, one) for _ in range(ledger_behind.MOST // 20)]
     for lease in leases:
         ledger.mark_sent(lease)
