@@ -65,8 +65,6 @@ class Shelf:
     """
 
     __slots__ = (
-        "_asked_lasts",
-        "_asked_tokens",
         "_lately",
         "asked",
         "candidates",
@@ -87,16 +85,12 @@ class Shelf:
         self.tokens = 0
         self.lasts = 0.0
         self.asked = 0
-        self._asked_tokens = 0
-        self._asked_lasts = 0.0
-        self._lately: deque[str | None] = deque(maxlen=MOST)
+        self._lately: deque[tuple[str | None, int, float]] = deque(maxlen=MOST)
 
     def note(self, credential: str | None, tokens: int, lasts: float) -> None:
         """Somebody asks. Threads may lose each other's notes: they are guesses about those to come."""
         self.asked += 1
-        self._asked_tokens = max(self._asked_tokens, tokens)
-        self._asked_lasts = max(self._asked_lasts, lasts)
-        self._lately.append(credential)
+        self._lately.append((credential, tokens, lasts))
 
     @property
     def is_due(self) -> bool:
@@ -108,15 +102,17 @@ class Shelf:
         self.wanted = max(self.asked, self.wanted * 3 // 4)
         if self.wanted < _WORTH:
             self.wanted = 0
-        if self.asked:
-            self.tokens = max(self._asked_tokens, self.tokens * 9 // 10)
-            self.lasts = max(self._asked_lasts, self.lasts * 0.9)
-        self.asked = self._asked_tokens = 0
-        self._asked_lasts = 0.0
+        self.asked = 0
+        if self.wanted:
+            lately = list(self._lately)
+            # Nine of ten fit: one that is huge shall not make the others' spares as large.
+            self.tokens = sorted(tokens for _, tokens, _ in lately)[len(lately) * 9 // 10]
+            self.lasts = max(lasts for _, _, lasts in lately)
 
     def missing(self) -> list[str | None]:
         """For each spare to add the credential that it should have, None for whichever is best."""
-        likely = Counter(list(self._lately)[-self.wanted :] if self.wanted else ())
+        lately = list(self._lately)[-self.wanted :] if self.wanted else ()
+        likely = Counter(credential for credential, _, _ in lately)
         held: Counter[str | None] = Counter(spare.candidate.credential for spare in self.spares)
         held[None] = sum(amount for credential, amount in held.items() if credential not in likely)
         found: list[str | None] = []

@@ -72,6 +72,10 @@ def spares(home: House) -> int:
     return len(rows(home, "SELECT id FROM lease WHERE request = ''"))
 
 
+def check_written(home: House, leases: list[Lease]) -> None:
+    assert {lease.id for lease in leases} <= {row[0] for row in rows(home, "SELECT id FROM lease")}
+
+
 @contextmanager
 def locked_out(home: House) -> Iterator[None]:
     """Who needs the file fails here: the world's clock does not sleep."""
@@ -134,6 +138,16 @@ def test_they_go_back_when_nobody_comes(home: House) -> None:
     while rows(home, "SELECT id FROM lease"):
         assert time.monotonic() < until
     assert home.ledger().usage(one.limits)[0].used == 8
+
+
+def test_they_do_not_grow_old(home: House, server: Ledger) -> None:
+    be_busy(server, one := target("a", WIDE))
+    old = set(rows(home, "SELECT id FROM lease"))
+    home.clock.advance(0.6)
+    server.write_now()
+    assert old.isdisjoint(rows(home, "SELECT id FROM lease"))
+    assert spares(home) > 0
+    check_written(home, [take(server, one)])
 
 
 def test_they_go_back_at_the_end(home: House, server: Ledger) -> None:
@@ -239,6 +253,23 @@ def test_a_conversation_stays_with_its_credential(home: House, server: Ledger) -
             assert take(server, keys, sticky=name).candidate.credential == first[name]
 
 
+def test_a_target_that_was_never_asked_is_asked_after_a_look(home: House, server: Ledger) -> None:
+    be_busy(server, pool(20, WIDE))
+    check_books(home)
+
+
+def test_who_has_waited_gives_up_its_place_in_the_line(home: House, server: Ledger) -> None:
+    tokens = Limit("", TOKENS, Window("sliding", 60.0), 100 * AMPLE * 3)
+    be_busy(server, one := target("a", tokens))
+    ticket = wait(server, one, tokens=100 * AMPLE * 3 - 100).ticket
+    home.clock.advance(30.0)  # it is late, and passed over
+    for _ in range(2):
+        be_busy(server, one)
+    assert spares(home) > 0
+    take(server, one, ticket=ticket)
+    assert rows(home, "SELECT id FROM ticket") == []
+
+
 def test_equal_keys_are_used_equally(home: House, server: Ledger) -> None:
     keys = pool(8, UNLIMITED)
     for key in keys:
@@ -288,6 +319,7 @@ def test_what_was_not_written_after_all_is_not_taken(home: House, server: Ledger
         write_then_fail()
     with locked_out(home), pytest.raises(AssertionError, match="may sleep"):
         take(server, one)
+    check_written(home, [take(server, one) for _ in range(6)])
 
 
 def test_those_of_another_file_are_forgotten(home: House, server: Ledger) -> None:
@@ -300,9 +332,7 @@ def test_those_of_another_file_are_forgotten(home: House, server: Ledger) -> Non
     for _ in range(2):
         take(server, target("b", WIDE))
     server.write_now()
-    leases = [take(server, one) for _ in range(4)]
-    server.write_now()
-    assert {lease.id for lease in leases} <= {row[0] for row in rows(home, "SELECT id FROM lease")}
+    check_written(home, [take(server, one) for _ in range(4)])
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -467,6 +497,7 @@ def check_books(home: House) -> None:
             if answered is None or windows[name] == "open":
                 requests[name] += 1
                 tokens[name] += int(str(reserved))
+    assert requests.keys() <= windows.keys()
     for identity, *held in rows(home, "SELECT id, open_requests, open_tokens FROM counter"):
         assert held == [requests[str(identity)], tokens[str(identity)]]
 
