@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from freellm_cli.core.counters import SAVED_FIELDS, Counter, Moment, Slice, Use
 from freellm_cli.core.limits import Window, window_name, window_named
+from freellm_cli.storage.database import insert
 
 _FIELDS = ", ".join(SAVED_FIELDS)
 _SELECT = f"SELECT id, {_FIELDS}, meter, window FROM counter WHERE "  # noqa: S608 - constants
@@ -22,8 +23,7 @@ UPDATE counter
 SET starts = ifnull(starts, ?), ends = iif(past_requests, ends, NULL)
 WHERE id = ?
 """
-_COUNT_SLICE = """
-INSERT INTO slice VALUES (?, ?, ?, ?, ?)
+_COUNTED_AGAIN = """
 ON CONFLICT (counter, number) DO UPDATE SET
     at = max(at, excluded.at),
     requests = requests + excluded.requests,
@@ -192,9 +192,8 @@ def gather(pieces: Pieces, counters: Iterable[Counter], use: Use, moment: Moment
 
 def add(connection: sqlite3.Connection, pieces: Pieces) -> None:
     if pieces:
-        connection.executemany(
-            _COUNT_SLICE, [(counter, *piece) for (counter, _), piece in pieces.items()]
-        )
+        rows = [(counter, *piece) for (counter, _), piece in pieces.items()]
+        insert(connection, "slice", rows, _COUNTED_AGAIN)
 
 
 def amend(
