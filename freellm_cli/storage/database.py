@@ -16,7 +16,7 @@ import atexit
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple, TypeVar
 from weakref import WeakSet
@@ -41,7 +41,6 @@ _PAGE_BYTES = 1024
 # starts (1 ms for the short one), a busy process flushes the disk each time (5 ms).
 _SHORT_LOG, _LONG_LOG = 400, 4000
 _BUSY_AFTER = 200
-_ROWS_TOGETHER = 32
 _NEW_FILES = 3
 """So often a damaged file is set aside for one piece of work before it is given up."""
 
@@ -373,24 +372,6 @@ class Database:
     def _store_error(self, exc: sqlite3.Error) -> StoreError:
         told, hint = _REASONS.get(_code(exc), (str(exc), "see `freellm doctor`"))
         return StoreError(f"cannot use {self.path}: {told}", hint=hint)
-
-
-def insert(
-    connection: sqlite3.Connection, into: str, rows: Sequence[Sequence[object]], then: str = ""
-) -> int:
-    """Inserts rows with one statement for many: between two statements every other thread that has something
-    to do gets its turn first, and ours the last. `into`: "TABLE" or "TABLE (COLUMN, ...)"; `then`: an ON
-    CONFLICT clause. Returns the last row's id."""
-    last = 0
-    for start in range(0, len(rows), _ROWS_TOGETHER):
-        some = rows[start : start + _ROWS_TOGETHER]
-        marks = "(" + ", ".join("?" * len(some[0])) + ")"
-        places = ", ".join([marks] * len(some))
-        words = [word for row in some for word in row]
-        last = (
-            connection.execute(f"INSERT INTO {into} VALUES {places} {then}", words).lastrowid or 0
-        )
-    return last
 
 
 _DATABASES: WeakSet[Database] = WeakSet()

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from freellm_cli.core.counters import SAVED_FIELDS, Counter, Moment, Slice, Use
 from freellm_cli.core.limits import Window, window_name, window_named
-from freellm_cli.storage.database import insert
 
 _FIELDS = ", ".join(SAVED_FIELDS)
 _SELECT = f"SELECT id, {_FIELDS}, meter, window FROM counter WHERE "  # noqa: S608 - constants
@@ -23,7 +22,8 @@ UPDATE counter
 SET starts = ifnull(starts, ?), ends = iif(past_requests, ends, NULL)
 WHERE id = ?
 """
-_COUNTED_AGAIN = """
+_COUNT_SLICE = """
+INSERT INTO slice VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (counter, number) DO UPDATE SET
     at = max(at, excluded.at),
     requests = requests + excluded.requests,
@@ -192,8 +192,9 @@ def gather(pieces: Pieces, counters: Iterable[Counter], use: Use, moment: Moment
 
 def add(connection: sqlite3.Connection, pieces: Pieces) -> None:
     if pieces:
-        rows = [(counter, *piece) for (counter, _), piece in pieces.items()]
-        insert(connection, "slice", rows, _COUNTED_AGAIN)
+        connection.executemany(
+            _COUNT_SLICE, [(counter, *piece) for (counter, _), piece in pieces.items()]
+        )
 
 
 def amend(

@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from freellm_cli.storage.database import insert
 from freellm_cli.storage.ledger_reports import Trace
 
 REQUESTS_KEPT = 2000
@@ -16,12 +15,14 @@ LONGEST_TRACE = 6_144
 candidates, in the end its attempts."""
 _TOLD = 120
 _DROPPED_TOGETHER = 50
+_INSERT = "INSERT INTO request (id, at, trace) VALUES (?, ?, ?)"
 
 
 def record(connection: sqlite3.Connection, traces: Sequence[Trace]) -> bool:
     """True now and then, whoever asks: it is time to tidy up."""
     rows = [(str(trace["id"]), float(trace["at"]), _fitting(trace)) for trace in traces]
-    number = insert(connection, "request (id, at, trace)", rows)
+    connection.executemany(_INSERT, rows[:-1])
+    number = connection.execute(_INSERT, rows[-1]).lastrowid or 0
     if _has_passed(number, len(rows), _DROPPED_TOGETHER):
         connection.execute("DELETE FROM request WHERE number <= ?", (number - REQUESTS_KEPT,))
     return _has_passed(number, len(rows), REQUESTS_KEPT)

@@ -18,7 +18,6 @@ from freellm_cli.core.rotation import (
     choose,
 )
 from freellm_cli.storage import ledger_counters, ledger_rests
-from freellm_cli.storage.database import insert
 from freellm_cli.storage.ledger_values import INTERACTIVE, Lease, Refused, Wait
 
 if TYPE_CHECKING:
@@ -32,9 +31,11 @@ LONGEST_LINE = 500
 GRACE_S = 5.0
 """A lease is held to be abandoned so long after its request's deadline."""
 
-LEASE = "lease (id, owner, request, target, counters, tokens, opened, deadline)"
+LEASE = "INSERT INTO lease VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)"
 _RECENCY = "SELECT target, used FROM recency"
-USED_AGAIN = "ON CONFLICT (target) DO UPDATE SET used = excluded.used"
+USED = """
+INSERT INTO recency VALUES (?, ?) ON CONFLICT (target) DO UPDATE SET used = excluded.used
+"""
 
 
 class Request(NamedTuple):
@@ -154,8 +155,8 @@ class Look:
         expires = request.deadline + GRACE_S
         opened_in = ledger_counters.open_in(connection, counters, request.tokens, moment)
         words = (identity, holder.name, request.request_id, candidate.key, opened_in)
-        insert(connection, LEASE, [(*words, request.tokens, moment.steady, expires)])
-        insert(connection, "recency", [(candidate.key, moment.steady)], USED_AGAIN)
+        connection.execute(LEASE, (*words, request.tokens, moment.steady, expires))
+        connection.execute(USED, (candidate.key, moment.steady))
         mends, trials = self._mends(candidate)
         if trials:
             ledger_rests.begin_trial(connection, trials, identity)

@@ -19,9 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from freellm_cli.core.counters import Moment
 from freellm_cli.core.rotation import Candidate, Lineup, Snapshot, Wish, choose, is_free, times_free
 from freellm_cli.storage import ledger_counters, ledger_leases, ledger_queue
-from freellm_cli.storage.database import insert
 from freellm_cli.storage.ledger_leases import Spent
-from freellm_cli.storage.ledger_look import GRACE_S, LEASE, USED_AGAIN, Holder, Request, see
+from freellm_cli.storage.ledger_look import GRACE_S, LEASE, USED, Holder, Request, see
 from freellm_cli.storage.ledger_values import INTERACTIVE, Lease
 
 if TYPE_CHECKING:
@@ -403,8 +402,8 @@ def _write(
         spares.append(Spare(identity, board_place, candidate, tokens, now, expires))
         words = (identity, holder.name, "", candidate.key, ",".join(map(str, counters)))
         rows.append((*words, tokens, now, expires))
-    insert(connection, LEASE, rows)
+    connection.executemany(LEASE, rows)
     ledger_counters.open_many(connection, opened, tokens, ground.moment)
     used = {lineup.candidates[at].key for at in chosen}
-    insert(connection, "recency", [(key, snapshot.used_at[key]) for key in used], USED_AGAIN)
+    connection.executemany(USED, [(key, snapshot.used_at[key]) for key in used])
     return spares
