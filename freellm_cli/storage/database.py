@@ -170,8 +170,10 @@ class Database:
                     if not _is_broken(exc):
                         raise self._store_error(exc) from exc
                     self._set_aside(exc)
-            with self._translated():
+            try:
                 return self._attempt(work, begin, end)
+            except sqlite3.Error as exc:
+                raise self._store_error(exc) from exc
 
     def _insist(self, work: Work[Result], begin: str, end: str) -> Result:
         """As `_attempt`. A reader takes its lock with its first look, not with BEGIN: where that meets
@@ -260,7 +262,7 @@ class Database:
             if now - self._looked < _LOOK_EVERY_S and now >= self._looked:
                 return connection
             self._looked = now
-            if _identity(self.path) == self._file:
+            if file_identity(self.path) == self._file:
                 return connection
             connection.close()  # somebody moved or removed the file below us
         self._connection = self._open()
@@ -286,7 +288,7 @@ class Database:
             row = self._patiently(connection, "PRAGMA user_version").fetchone()
             if row[0] != self._schema.version:
                 self._prepare(connection, row[0])
-            self._file = _identity(self.path)
+            self._file = file_identity(self.path)
         except BaseException:
             connection.close()
             raise
@@ -336,41 +338,22 @@ class Database:
     # Trouble
 
     def _set_aside(self, exc: sqlite3.Error) -> None:
-        from freellm_cli.storage.locks import FileLock
+        from freellm_cli.storage.database_damage import set_aside
 
-        known = self._file
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-        with FileLock(self.path + ".lock", self._clock).hold():
-            if known[1] and _identity(self.path) != known:
-                return  # another process has done it
-            broken = f"{self.path}.broken-{int(self._clock.now())}"
-            while os.path.exists(broken):
-                broken += "+"
-            try:
-                # The log first: a new file must never meet the log of the old one.
-                for tail in ("-wal", "-shm", ""):
-                    if os.path.exists(self.path + tail):
-                        os.replace(self.path + tail, broken + tail)
-            except OSError as failed:
-                from freellm_cli.storage.files import store_error
-
-                raise store_error("set aside the damaged", self.path, failed) from failed
-        self._notice(
-            f"{self.path} was damaged ({exc}) and is now {broken}; "
-            f"the {self._schema.name} begins anew"
-        )
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as exc:
-            raise self._store_error(exc) from exc
+        broken = set_aside(self.path, self._file, self._clock)
+        if broken:
+            self._notice(
+                f"{self.path} was damaged ({exc}) and is now {broken}; "
+                f"the {self._schema.name} begins anew"
+            )
 
     def _store_error(self, exc: sqlite3.Error) -> StoreError:
-        told, hint = _REASONS.get(_code(exc), (str(exc), "see `freellm doctor`"))
+        from freellm_cli.storage.database_damage import REASONS
+
+        told, hint = REASONS.get(_code(exc), (str(exc), "see `freellm doctor`"))
         return StoreError(f"cannot use {self.path}: {told}", hint=hint)
 
 
@@ -386,19 +369,6 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
     os.register_at_fork(after_in_child=_after_fork)
 
 
-_OTHER_FOLDER = "check who owns it (`freellm doctor`), or choose another folder with --state-dir"
-_REASONS = {
-    sqlite3.SQLITE_FULL: ("the disk is full", "free some space, then try again"),
-    sqlite3.SQLITE_READONLY: ("it is read-only", _OTHER_FOLDER),
-    sqlite3.SQLITE_PERM: ("permission denied", _OTHER_FOLDER),
-    sqlite3.SQLITE_CANTOPEN: ("the file cannot be opened", _OTHER_FOLDER),
-    sqlite3.SQLITE_IOERR: (
-        "the disk reports an error",
-        "check the disk and its free space, or choose another folder with --state-dir",
-    ),
-}
-
-
 def _code(exc: sqlite3.Error) -> int:
     """SQLite's primary result code: the low byte of the extended one."""
     return getattr(exc, "sqlite_errorcode", 0) & 0xFF
@@ -408,7 +378,7 @@ def _is_broken(exc: sqlite3.Error) -> bool:
     return _code(exc) in _BROKEN_CODES or str(exc).startswith(("no such table", "no such column"))
 
 
-def _identity(path: str) -> tuple[int, int]:
+def file_identity(path: str) -> tuple[int, int]:
     """Tells one file from another that took its name."""
     try:
         found = os.stat(path)

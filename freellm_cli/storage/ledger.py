@@ -166,7 +166,7 @@ class Ledger(LedgerEndings):
 
     def _first_look(self, request: Request, until: float) -> Lease | Wait | Refused:
         """`until`: the deadline, wall time. Another thread's look may have been for all."""
-        if self._spares is None or request.ticket is not None or request.reserve:
+        if self._behind is None or request.ticket is not None or request.reserve:
             return self._look(request, until)
         lease = self._spare(request, until)
         if lease is not None:

@@ -123,6 +123,7 @@ class LedgerEndings(LedgerRecords):
         behind, self._behind = self._behind, None
         if behind is not None:
             behind.close()
+            self._spares = None
 
     def _catch_up(self) -> bool:
         behind = self._behind
