@@ -3,6 +3,7 @@
 A request takes two short transactions: `acquire` reserves on every limit that it touches, `settle`
 replaces the reservation by what was used. What happens between goes to a file of the process
 (`storage.owners`), which others read only when they need to. No reservation outlives its process.
+A process that is asked much (`write_behind`) takes leases ahead, many in one transaction.
 """
 
 from __future__ import annotations
