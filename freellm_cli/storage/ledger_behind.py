@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from freellm_cli.storage.ledger_endings import Ending
 
-GATHER_S = 0.004
+GATHER_S = 0.008
 """So long the first waits for company. Others learn that much later that a place is free."""
 
 MOST = 1000
