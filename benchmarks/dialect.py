@@ -21,6 +21,8 @@ sys.path.insert(0, str(ROOT))
 
 from freellm_cli.core.chat import ChatRequest, Target  # noqa: E402
 from freellm_cli.core.http import Headers  # noqa: E402
+from freellm_cli.core.json_reading import read_body  # noqa: E402
+from freellm_cli.core.messages import normalise_body  # noqa: E402
 from freellm_cli.core.tokens import estimate_request  # noqa: E402
 from freellm_cli.providers.openai_compat import OpenAICompat  # noqa: E402
 
@@ -73,6 +75,7 @@ def main() -> None:
     reader = dialect.reader(LONG, TARGET, Headers([]))
     leaking = dialect.reader(LONG, TARGET._replace(name="qwq-32b"), Headers([]))
     body = {"model": "m", "messages": LONG.messages, "stream": True, **LONG.params}
+    given = normalise_body(read_body(json.dumps(body)))
     chunk = microseconds(lambda: json.loads(TEXT), 2000, rounds)
     whole = microseconds(lambda: json.dumps(body).encode(), 100, rounds)
     rows = (
@@ -90,6 +93,11 @@ def main() -> None:
         (
             "build it with many quirks",
             microseconds(lambda: dialect.chat(LONG, BUSY, None, stream=True), 100, rounds),
+            whole,
+        ),
+        (
+            "hand it on as it was written",
+            microseconds(lambda: dialect.chat(given, TARGET, None, stream=True), 100, rounds),
             whole,
         ),
         ("estimate its tokens", microseconds(lambda: estimate_request(LONG), 100, rounds), whole),

@@ -31,7 +31,6 @@ SERVICES_NEVER = {"typer", "rich", "http.server", "prompt_toolkit"}
 HOT_NEVER_AT_TOP = {
     "dataclasses", "inspect", "pathlib", "typer", "rich", "requests", "logging", "subprocess",
     "importlib.metadata", "platformdirs", "asyncio", "zoneinfo", "tomlkit", "tomli_w", "ssl",
-    "http.client", "email",
 }  # fmt: skip
 HOT_LAYERS = {"core", "storage", "transport", "providers"}
 COLD_MODULES = {"providers/catalog_compiler.py", "providers/catalog_docs.py"}

@@ -44,7 +44,8 @@ class Assembler:
             parts[1] = parts[1] or call.name
             parts[2].append(call.arguments)
             parts[3] = parts[3] or call.signature
-        self._images.extend(delta.images)
+        if delta.images:
+            self._images.extend(delta.images)
         self._finish = delta.finish or self._finish
         self._usage = delta.usage or self._usage
         self._model = delta.model or self._model
@@ -68,7 +69,8 @@ class Assembler:
     def characters(self) -> int:
         return sum(map(len, self._text)) + sum(map(len, self._reasoning))
 
-    def completion(self) -> Completion:
+    def completion(self, usage: Usage | None = None) -> Completion:
+        """`usage`: in place of what the deltas said of it."""
         calls = tuple(
             ToolCall(parts[0], parts[1], "".join(parts[2]), parts[3])
             for _, parts in sorted(self._calls.items())
@@ -81,7 +83,7 @@ class Assembler:
             reasoning="".join(self._reasoning),
             tool_calls=calls,
             finish=finish,
-            usage=self._usage or Usage(),
+            usage=usage or self._usage or Usage(),
             model=self._model,
             response_id=self._response_id,
             images=tuple(self._images),

@@ -34,6 +34,10 @@ class Headers(Mapping[str, str]):
     def __getitem__(self, name: str) -> str:
         return self._by_name[name.lower()]
 
+    def text(self, name: str) -> str:
+        """The value of a header that is named in lower case, "" when there is none."""
+        return self._by_name.get(name, "")
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_name)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from freellm_cli.core.chat import ChatRequest, Message
 from freellm_cli.core.errors import RequestRefused
+from freellm_cli.core.json_reading import Written
 from freellm_cli.core.think import take_think
 
 _ROLES = {
@@ -24,6 +25,10 @@ _ROLES = {
     "function": "tool",
 }
 
+_IRREGULAR = (
+    "max_completion_tokens", "stop", "functions", "function_call", "tools", "tool_choice",
+    "parallel_tool_calls",
+)  # fmt: skip
 _NOT_PARAMS = ("model", "messages", "prompt", "stream", "extra_body")
 
 
@@ -78,7 +83,20 @@ def normalise_messages(raw: object) -> list[Message]:
         elif "tool_calls" in message:
             waiting = [call["id"] for call in message["tool_calls"]]
         messages.append(message)
-    return messages
+    return raw if isinstance(raw, Written) and _are_as_written(messages, raw) else messages
+
+
+def _are_as_written(messages: list[Message], raw: Written) -> bool:
+    """Whether nothing of them was changed, nor can be: they hold a role and a text that has UTF-8, alone."""
+    if any(new is not old or len(new) != 2 for new, old in zip(messages, raw, strict=True)):
+        return False
+    try:
+        for message in messages:
+            if not message["content"].isascii():
+                message["content"].encode()
+    except UnicodeEncodeError:  # half a surrogate pair
+        return False
+    return True
 
 
 def _messages_of(body: dict[str, Any]) -> object:
@@ -95,8 +113,7 @@ def _message(item: object, path: str, index: int) -> Message:
     known = _ROLES.get(role) if isinstance(role, str) else None
     if known is None:
         raise BadField(f"{path}.role", f"one of {', '.join(_ROLES)}")
-    regular = known == role and known != "assistant" and type(item.get("content")) is str
-    if regular and "tool_calls" not in item and None not in item.values():
+    if known == role and type(item.get("content")) is str and _is_regular(item, known):
         return item
     message = {k: v for k, v in item.items() if v is not None}
     message["role"] = known
@@ -110,6 +127,12 @@ def _message(item: object, path: str, index: int) -> Message:
         message["reasoning_content"] = thought
     message["content"] = None if content == "" and message.get("tool_calls") else content
     return message
+
+
+def _is_regular(item: Message, role: str) -> bool:
+    if len(item) == 2:  # role and content
+        return True
+    return role != "assistant" and "tool_calls" not in item and None not in item.values()
 
 
 def _assistant(message: Message, path: str, index: int) -> None:
@@ -291,6 +314,8 @@ def flat_text(value: object, _levels: int = 3) -> str:
 
 
 def _regular_params(params: dict[str, Any]) -> None:
+    if params.keys().isdisjoint(_IRREGULAR):
+        return
     limit = params.pop("max_completion_tokens", None)
     if limit is not None:
         params["max_tokens"] = limit

@@ -43,9 +43,10 @@ def readings(provider: str, headers: Mapping[str, str]) -> tuple[Reading, ...]:
     left out.
     """
     found = []
-    for name, value in headers.items():
+    for name in headers:
         if not name.startswith(_PREFIX):
             continue
+        value = headers[name]
         suffix = name[len(_PREFIX) :]
         known = _NAMES.get(suffix)
         if known is None or not value.strip().isdigit():

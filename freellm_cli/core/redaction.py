@@ -42,7 +42,8 @@ KEY_SHAPES = (
     r"|(?i:(?<=bearer )[A-Za-z0-9._~+/=-]{16,})"
     r"|(?i:(?<=authorization: basic )[A-Za-z0-9+/=_-]{8,})"
 )
-# Z.ai's keys have no prefix to look for first.
+# Z.ai's keys have no prefix to look for first, but a middle that few texts have.
+ZAI_MIDDLE = r"\.[A-Za-z0-9]{16}"
 ZAI_SHAPE = r"(?<![0-9A-Za-z])[0-9a-f]{32}\.[A-Za-z0-9]{16}(?![0-9A-Za-z])"
 ACCOUNT_SHAPES = (
     r"\borg[-_][A-Za-z0-9]{4,}"
@@ -71,7 +72,7 @@ def mask_secrets(text: str) -> str:
     """`text` with everything of a key's shape replaced by "…"."""
     import re
 
-    if "." in text:
+    if re.search(ZAI_MIDDLE, text):
         text = re.sub(ZAI_SHAPE, MASK, text)
     return re.sub(KEY_SHAPES, MASK, text) if _may_hold_a_key(text) else text
 

@@ -228,6 +228,15 @@ def has_room(counter: Counter, check: Check, wish: Wish) -> bool:
     return counter.open_requests < amount
 
 
+def times_free(lineup: Lineup, snapshot: Snapshot, at: int, tokens: int) -> float:
+    """How many requests of `tokens` its limits have room for."""
+    least = inf
+    for check in lineup.checks[at]:
+        left = check.amount - used_of(snapshot.counters[check.counter], check.unit)
+        least = min(least, left // max(1, tokens) if check.unit == TOKENS else left)
+    return least
+
+
 def load(lineup: Lineup, snapshot: Snapshot, at: int) -> float:
     """The share of its tightest limit that a candidate has used: 0 fresh, 1 spent."""
     highest = 0.0

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from freellm_cli.core.http import Timeouts
@@ -190,7 +191,7 @@ class Settings:
     def rotation(self) -> str:
         return self._text("rotation")
 
-    @property
+    @cached_property
     def wait(self) -> str:
         return self._text("wait")
 
@@ -199,12 +200,12 @@ class Settings:
         """Seconds; None: no limit but the call's own deadline."""
         return self._number("max_wait")
 
-    @property
+    @cached_property
     def hedge(self) -> float | None:
         """Seconds without a first token before another target is asked too; None: never."""
         return self._number("hedge")
 
-    @property
+    @cached_property
     def sticky(self) -> bool:
         return self._switch("sticky")
 
@@ -212,7 +213,7 @@ class Settings:
     def reroute_closed(self) -> bool:
         return self._switch("reroute_closed")
 
-    @property
+    @cached_property
     def private(self) -> bool:
         return self._switch("private")
 
@@ -237,12 +238,12 @@ class Settings:
             self._sections["aliases"] = found
         return found
 
-    @property
+    @cached_property
     def routes(self) -> tuple[RouteRule, ...]:
         rules: tuple[RouteRule, ...] = self.get(("routes",))
         return rules
 
-    @property
+    @cached_property
     def timeouts(self) -> Timeouts:
         found: Timeouts | None = self._sections.get("timeouts")
         if found is None:
@@ -250,7 +251,7 @@ class Settings:
             self._sections["timeouts"] = found
         return found
 
-    @property
+    @cached_property
     def serve(self) -> ServeSettings:
         return self._section("serve", ServeSettings)
 

@@ -64,13 +64,23 @@ class SseDecoder:
         self._data: list[bytes] = []
         self._bare: list[bytes] = []
 
+    def plain(self, chunk: bytes) -> list[bytes] | None:
+        """The data of the events of a piece of whole ones that are one `data: ` line each, as almost all
+        are; None for any other piece: `feed` it."""
+        is_fresh = not (self._tail or self._data or self._bare or self._name or self._skip_lf)
+        if not (is_fresh and chunk.startswith(b"data: ") and chunk.endswith(b"\n\n")):
+            return None
+        found = chunk[6:-2].split(b"\n\ndata: ")
+        if b"\r" in chunk or chunk.count(b"\n") != 2 * len(found):
+            return None
+        self._first = False
+        return found
+
     def feed(self, chunk: bytes) -> list[SseEvent]:
         """The events that `chunk` completes, in order. Raises SseOverflow."""
-        if chunk.startswith(b"data: ") and chunk.endswith(b"\n\n") and self._is_fresh():
-            plain = _plain_events(chunk)
-            if plain is not None:
-                self._first = False
-                return plain
+        plain = self.plain(chunk)
+        if plain is not None:
+            return [SseEvent(data) for data in plain]
         if self._skip_lf and chunk:
             self._skip_lf = False
             if chunk[0] == 10:
@@ -95,10 +105,6 @@ class SseDecoder:
             self._line(line, events)
         self._keep(rest)
         return events
-
-    def _is_fresh(self) -> bool:
-        """Whether the next byte begins an event."""
-        return not (self._tail or self._data or self._bare or self._name or self._skip_lf)
 
     def close(self) -> list[SseEvent]:
         """The events still held at the end of the body, whether or not their blank line came."""
@@ -150,16 +156,6 @@ class SseDecoder:
             self._bare = []
         self._name = ""
         self._held = 0
-
-
-def _plain_events(chunk: bytes) -> list[SseEvent] | None:
-    """The events of a piece of whole ones that are one `data: ` line each, as almost all are."""
-    if b"\r" in chunk:
-        return None
-    blocks = chunk[6:-2].split(b"\n\ndata: ")
-    if chunk.count(b"\n") != 2 * len(blocks):
-        return None
-    return [SseEvent(block) for block in blocks]
 
 
 def encode_event(data: str | bytes, name: str = "") -> bytes:

@@ -99,7 +99,7 @@ def take_think(params: dict[str, Any]) -> str | None:
     """
     level: str | None = None
     kept: dict[str, Any] = {}
-    for name in ALIASES:
+    for name in () if params.keys().isdisjoint(ALIASES) else ALIASES:
         value = params.pop(name, None)
         if value is None:
             continue

@@ -6,6 +6,7 @@ hand them on as text: https://docs.vllm.ai/en/latest/features/reasoning_outputs.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 _TAGS = ("think", "thinking", "thought")
@@ -138,8 +139,13 @@ def tags_for(name: str, quirk: Any) -> ThinkTags | None:
         return ThinkTags(tuple(str(tag) for tag in quirk), anywhere=True)
     if quirk:
         return ThinkTags(anywhere=True)
+    return ThinkTags() if _may_leak(name) else None
+
+
+@lru_cache(maxsize=256)
+def _may_leak(name: str) -> bool:
     low = name.lower()
-    return ThinkTags() if any(part in low for part in _LEAKING) else None
+    return any(part in low for part in _LEAKING)
 
 
 def _first(text: str, tags: tuple[str, ...]) -> tuple[int, str]:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from freellm_cli.core.chat import Message
+from freellm_cli.core.json_reading import Written
 from freellm_cli.core.messages import flat_text
+from freellm_cli.providers.quirk_rules import Rules
 
 Note = Callable[[str, str], None]
 """Called with (field, what was done to it) where a change may alter the meaning."""
@@ -16,18 +18,15 @@ _BRIDGE = "OK."
 """What an assistant says where a host demands its turn between a tool's result and the user."""
 
 
-def prepare_messages(
-    messages: list[Message], quirks: dict[str, Any], dropped: set[str], note: Note
-) -> list[Message]:
-    """Applies the message quirks in the order in which they build on each other.
+def prepare_messages(messages: list[Message], rules: Rules, note: Note) -> list[Message]:
+    """Applies the message quirks in the order in which they build on each other."""
+    if isinstance(messages, Written) and not rules.moves_messages:
+        return messages  # they hold what no host refuses, and nothing else
+    ready = [_plain(message, rules) for message in messages]
+    return _in_order(ready, rules.quirks, note) if rules.moves_messages else ready
 
-    `dropped`: members to leave out of every message, beside the quirk `message_drop`.
-    """
-    unwanted = dropped | set(quirks.get("message_drop") or ())
-    history = str(quirks.get("reasoning_in_history") or "drop")
-    keep_extra = bool(quirks.get("tool_call_extra"))
-    cached = bool(quirks.get("cache_control"))
-    ready = [_plain(m, unwanted, history, keep_extra, cached) for m in messages]
+
+def _in_order(ready: list[Message], quirks: dict[str, Any], note: Note) -> list[Message]:
     if quirks.get("flatten_text_parts"):
         ready = [_flattened(m) for m in ready]
     if quirks.get("system_first"):
@@ -47,19 +46,17 @@ def prepare_messages(
     return ready
 
 
-def _plain(
-    message: Message, unwanted: set[str], history: str, keep_extra: bool, cached: bool
-) -> Message:
-    out = {k: v for k, v in message.items() if v is not None and k not in unwanted}
+def _plain(message: Message, rules: Rules) -> Message:
+    out = {k: v for k, v in message.items() if v is not None and k not in rules.message_drop}
     if message.get("role") == "assistant":
-        _place_thoughts(out, message, history)
-        if "tool_calls" in out and not keep_extra:
+        _place_thoughts(out, message, rules.thoughts)
+        if "tool_calls" in out and not rules.keeps_call_extra:
             out["tool_calls"] = [_bare_call(call) for call in out["tool_calls"]]
         # The form that the OpenAI SDKs echo: present and null beside tool calls.
         out.setdefault("content", None if out.get("tool_calls") else "")
     content = out.get("content")
     if isinstance(content, list):
-        out["content"] = [_wire_part(part, cached) for part in content]
+        out["content"] = [_wire_part(part, rules.keeps_cache_control) for part in content]
     return out
 
 

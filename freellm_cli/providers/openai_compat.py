@@ -7,8 +7,9 @@ is in `Target.quirks` (docs/quirks.md) and applied by `providers.quirks`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from functools import lru_cache
+from json import JSONEncoder
 from typing import Any
 
 from freellm_cli import __version__
@@ -16,6 +17,7 @@ from freellm_cli.core.catalog import ProviderSpec
 from freellm_cli.core.chat import ChatRequest, Target
 from freellm_cli.core.errors import ConfigError, RequestRefused
 from freellm_cli.core.http import Headers, HttpRequest
+from freellm_cli.core.json_reading import Written
 from freellm_cli.core.secret import Secret
 from freellm_cli.core.think_tags import tags_for
 from freellm_cli.providers.base import ChatReader, EmbeddingAnswer, ModelPage
@@ -27,6 +29,8 @@ MAX_EMBEDDINGS = 96
 """The least that a known host takes in one request (https://docs.cohere.com/reference/embed)."""
 
 _TAILS = ("/chat/completions", "/completions", "/embeddings", "/models")
+
+_to_json = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 Auth = tuple[tuple[str, str, Secret], ...]
 
@@ -221,12 +225,18 @@ def _owner(host: str) -> str:
 
 
 def _endpoint(target: Target, tail: str) -> str:
-    base = target.base_url.rstrip("/")
-    for known in _TAILS:
-        base = base.removesuffix(known)
+    base = _bare(target.base_url)
     if "{" in base:
         base = _filled(base, target)
     return base + tail
+
+
+@lru_cache(maxsize=256)
+def _bare(base_url: str) -> str:
+    base = base_url.rstrip("/")
+    for known in _TAILS:
+        base = base.removesuffix(known)
+    return base
 
 
 def _filled(base: str, target: Target) -> str:
@@ -258,8 +268,14 @@ def _get(url: str, secret: Secret | None) -> HttpRequest:
 
 
 def _encode(body: dict[str, Any]) -> bytes:
+    """Messages that nobody had to change are sent as the client wrote them."""
     try:
-        text = json.dumps(body, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        messages = body.get("messages")
+        if isinstance(messages, Written):
+            rest = _to_json({name: value for name, value in body.items() if name != "messages"})
+            text = f'{rest[:-1]},"messages":{messages.text}}}'
+        else:
+            text = _to_json(body)
     except (TypeError, ValueError) as error:
         raise RequestRefused(
             f"the request cannot be written as JSON: {error}",

@@ -82,6 +82,11 @@ def whole_answer(body: bytes) -> dict[str, Any]:
     return answer
 
 
+def stream_fault(data: bytes) -> AnswerFault:
+    """An event of a stream that is an error."""
+    return AnswerFault("error", data[:KEPT_BYTES], "the provider sent an error in its stream")
+
+
 def field_fault(name: str, error: Any) -> AnswerFault:
     """A field of an answer in which a host reports a failure."""
     return AnswerFault("error", json.dumps({"error": error}).encode("utf-8"), f"{name}.error")

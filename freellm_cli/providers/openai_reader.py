@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from json import loads
 from typing import Any
 
 from freellm_cli.core.chat import Delta, Usage
+from freellm_cli.core.json_reading import read_json
 from freellm_cli.core.sse import SseDecoder, SseEvent, SseOverflow
 from freellm_cli.core.think_tags import ThinkTags
 from freellm_cli.core.usage import read_usage
@@ -16,6 +16,7 @@ from freellm_cli.providers.openai_faults import (
     error_in,
     field_fault,
     finish_fault,
+    stream_fault,
     whole_answer,
 )
 from freellm_cli.providers.openai_parts import (
@@ -36,8 +37,6 @@ REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_det
 MAX_WHOLE = 64 << 20
 MOST_TEMPLATES = 8
 """A stream whose events are of ever new makes is not worth learning any more."""
-
-_MANY = 4  # events that come together are read as a run: a whole answer may come at once
 
 _STREAM_STARTS = (b"data:", b"event:", b"id:", b"retry:", b":")
 _BLANKS = b" \t\r\n"
@@ -117,7 +116,11 @@ class OpenAIReader:
         assert self._sse is not None
         out: list[Delta] = []
         try:
-            self._events(self._sse.feed(chunk), out)
+            plain = self._sse.plain(chunk)
+            if plain is not None:
+                self._lines(plain, out)
+            else:
+                self._events(self._sse.feed(chunk), out)
         except AnswerFault as fault:
             self._later(fault, out)
         except SseOverflow as error:
@@ -132,7 +135,7 @@ class OpenAIReader:
         out: list[Delta] = []
         self._closing = True
         for event in self._sse.close():
-            self._event(event, out)
+            self._event(event.data, event.name, out)
         if not self.done:
             self._check_end()
             self._end(out)
@@ -172,59 +175,54 @@ class OpenAIReader:
     # Events of a stream.
 
     def _events(self, events: list[SseEvent], out: list[Delta]) -> None:
-        """Events that came together; the texts of those of one make become one delta."""
-        texts: list[str] = []
-        skipped = 0
-        may_run = len(events) > _MANY
-        for at, event in enumerate(events):
-            if skipped:
-                skipped -= 1
+        lines: list[bytes] = []
+        for data, name, _ in events:
+            if not name and b"\n" not in data:
+                lines.append(data)
                 continue
-            data, name, _ = event
-            if self._template is not None and not name and not self.done:
-                text = self._template.text_of(data)
-                if text is not None:
-                    texts.append(text)
-                    if may_run and at + 1 < len(events):
-                        may_run = False
-                        more, skipped = self._run(events, at + 1)
-                        texts.append(more)
-                    continue
-            if texts:
-                self._say(texts, out)
-            self._event(event, out)
-        if texts:
-            self._say(texts, out)
+            self._lines(lines, out)
+            lines.clear()
+            self._event(data, name, out)
+        self._lines(lines, out)
 
-    def _run(self, events: list[SseEvent], start: int) -> tuple[str, int]:
-        """The text of further events of the make that is known, and how many they are."""
-        assert self._template is not None
-        lines = [data for data, name, _ in events[start:] if not name and b"\n" not in data]
-        return self._template.run_of(lines) if len(lines) == len(events) - start else ("", 0)
+    def _lines(self, lines: list[bytes], out: list[Delta]) -> None:
+        """The data of events without a name that came together, one line each; the texts of those of one
+        make become one delta."""
+        texts: list[str] = []
+        at = 0
+        while at < len(lines) and not self.done:
+            text, count = self._template.read(lines, at) if self._template else ("", 0)
+            if count:
+                texts.append(text)
+                at += count
+                continue
+            self._say(texts, out)
+            self._event(lines[at], "", out)
+            at += 1
+        self._say(texts, out)
 
     def _say(self, texts: list[str], out: list[Delta]) -> None:
-        self._last_counted = False
-        out.append(Delta("".join(texts)))
-        texts.clear()
+        if texts:
+            self._last_counted = False
+            out.append(Delta("".join(texts)))
+            texts.clear()
 
-    def _event(self, event: SseEvent, out: list[Delta]) -> None:
+    def _event(self, data: bytes, name: str, out: list[Delta]) -> None:
         if self.done:
             return
-        data = event.data.strip()
+        data = data.strip()
         if data == b"[DONE]":
             self._end(out)
             return
         if not data:
             return
         try:
-            chunk = loads(data.decode("utf-8", "replace"))
+            chunk = read_json(data.decode("utf-8", "replace"))
         except (ValueError, RecursionError):
-            self._unreadable(event, data, out)
+            self._unreadable(data, name, out)
             return
-        if event.name == "error" or error_in(chunk):
-            raise AnswerFault(
-                "error", data[:KEPT_BYTES], "the provider sent an error in its stream"
-            )
+        if name == "error" or error_in(chunk):
+            raise stream_fault(data)
         if isinstance(chunk, dict):
             known = len(out)
             self._chunk(chunk, data, out)
@@ -234,21 +232,21 @@ class OpenAIReader:
     def _learn(self, data: bytes, made: list[Delta]) -> None:
         """Remembers the make of an event that held text and nothing else."""
         delta = made[0]
-        plain = delta.text and delta._replace(text="", model="", response_id="") == Delta()
-        if plain and len(made) == 1 and self._filter is None and not self._finish:
+        if self._template is not None and self._template.is_of(data):
+            return
+        plain = delta == Delta(delta.text, model=delta.model, response_id=delta.response_id)
+        if plain and delta.text and len(made) == 1 and self._filter is None and not self._finish:
             self._templates_left -= 1
             self._template = template_of(data, delta.text)
 
-    def _unreadable(self, event: SseEvent, data: bytes, out: list[Delta]) -> None:
-        if event.name == "error" or data.startswith(b"<"):
-            raise AnswerFault(
-                "error", data[:KEPT_BYTES], "the provider sent an error in its stream"
-            )
+    def _unreadable(self, data: bytes, name: str, out: list[Delta]) -> None:
+        if name == "error" or data.startswith(b"<"):
+            raise stream_fault(data)
         lines = data.splitlines()
         if len(lines) > 1:  # several events without a blank line between
             for line in lines:
                 line = line.removeprefix(b"data:")
-                self._event(SseEvent(line, event.name), out)
+                self._event(line, name, out)
             return
         if self._closing:
             if not self._finish:

@@ -13,6 +13,7 @@ from freellm_cli.core.chat import ChatRequest, Target
 from freellm_cli.core.errors import ConfigError, RequestRefused
 from freellm_cli.core.think import ALIASES, take_think
 from freellm_cli.providers.message_quirks import media_of, prepare_messages
+from freellm_cli.providers.quirk_rules import rules_for
 from freellm_cli.providers.think_styles import (
     NOTHING,
     STYLES,
@@ -70,7 +71,8 @@ KNOWN = frozenset(
 _ALWAYS = ("model", "messages")
 _TOKENS = ("max_tokens", "max_completion_tokens")
 _ENDLESS = 1e12
-_TEMPERATURE = {"temperature": (0, 2)}
+_NOT_PARAMS = ("google", "model", "messages", "stream", "stream_options", "extra_body")
+_TOOL_FIELDS = ("tools", "tool_choice", "parallel_tool_calls")
 
 
 class Change(NamedTuple):
@@ -83,37 +85,42 @@ class Change(NamedTuple):
 class Build:
     """One request on its way: `body` grows, `changes` says what was altered."""
 
-    __slots__ = ("body", "changes", "level", "stream", "target")
+    __slots__ = ("body", "changes", "level", "rules", "stream", "target")
 
     def __init__(self, request: ChatRequest, target: Target, *, stream: bool) -> None:
         self.target = target
         self.changes: list[Change] = []
-        quirks = target.quirks
+        self.rules = rules = rules_for(target.quirks)
         params = {k: v for k, v in request.params.items() if v is not None}
-        said = take_think(params) if any(name in params for name in ALIASES) else None
+        said = None if params.keys().isdisjoint(ALIASES) else take_think(params)
         self.level = request.think or said
         exact = params.pop("reasoning", None) or {}
-        if params.pop("google", None) is not None:
-            self.note("google", "left out: only Google's own API takes it")
-        for name in ("model", "messages", "stream", "stream_options", "extra_body"):
-            params.pop(name, None)
-        self.stream = stream or bool(quirks.get("always_stream"))
-        _tools(params, self)
+        if not params.keys().isdisjoint(_NOT_PARAMS):
+            self._take_out(params)
+        self.stream = stream or rules.always_stream
+        if not params.keys().isdisjoint(_TOOL_FIELDS):
+            _tools(params, self)
         _names(params, self)
         _values(params, self)
         _tokens(params, self)
         switch = self._switch(exact)
-        drop = _drop_paths(quirks.get("drop") or ())
         messages = request.messages
         if switch.system:
             messages = with_system_words(messages, switch.system)
-        messages = prepare_messages(messages, quirks, _message_drops(drop), self.note)
+        messages = prepare_messages(messages, rules, self.note)
         _check_media(messages, target)
         self.body: dict[str, Any] = {"model": target.name, "messages": messages, **params}
         merge_body(self.body, switch.body)
-        for path in drop:
-            self._without(path)
+        for path in rules.drop:
+            if path[0] in self.body:
+                self._without(path)
         self._streaming()
+
+    def _take_out(self, params: dict[str, Any]) -> None:
+        if params.pop("google", None) is not None:
+            self.note("google", "left out: only Google's own API takes it")
+        for name in _NOT_PARAMS:
+            params.pop(name, None)
 
     def note(self, field: str, what: str) -> None:
         self.changes.append(Change(field, what))
@@ -135,7 +142,7 @@ class Build:
         return switch
 
     def _without(self, path: tuple[str, ...]) -> None:
-        if path[0] in _ALWAYS or path[0] not in self.body:
+        if path[0] in _ALWAYS:
             return
         if len(path) == 1:
             del self.body[path[0]]
@@ -144,19 +151,15 @@ class Build:
             self.body[path[0]] = _pruned(self.body[path[0]], path[1:])
 
     def _streaming(self) -> None:
-        quirks = self.target.quirks
-        if quirks.get("response_format_stream") is False and "response_format" in self.body:
+        rules, body = self.rules, self.body
+        if "response_format" in body and rules.quirks.get("response_format_stream") is False:
             self.stream = False
         if self.stream:
-            self.body["stream"] = True
-            if quirks.get("stream_options", True) and not _drops(quirks, "stream_options"):
-                self.body["stream_options"] = {"include_usage": True}
-        elif not _drops(quirks, "stream"):
-            self.body["stream"] = False
-
-
-def _drops(quirks: dict[str, Any], name: str) -> bool:
-    return name in (quirks.get("drop") or ())
+            body["stream"] = True
+            if rules.usage_in_stream:
+                body["stream_options"] = {"include_usage": True}
+        elif not rules.drops_stream:
+            body["stream"] = False
 
 
 def _tools(params: dict[str, Any], build: Build) -> None:
@@ -170,7 +173,7 @@ def _tools(params: dict[str, Any], build: Build) -> None:
         build.note("tool_choice", f"{_choice_word(choice)} left out: the host knows {allowed}")
     tools = params.get("tools")
     if not tools or not isinstance(tools, list):
-        for name in ("tools", "tool_choice", "parallel_tool_calls"):
+        for name in _TOOL_FIELDS:
             params.pop(name, None)
         return
     strip = frozenset(quirks.get("schema_strip") or ())
@@ -191,12 +194,11 @@ def _choice_word(choice: Any) -> str:
 
 
 def _names(params: dict[str, Any], build: Build) -> None:
-    quirks = build.target.quirks
-    for old, new in (quirks.get("rename") or {}).items():
+    for old, new in build.rules.rename:
         if old in params:
             value = params.pop(old)
             params.setdefault(new, value)
-    allowed = quirks.get("keep_only")
+    allowed = build.rules.keep_only
     if allowed is not None:
         for name in [name for name in params if name not in allowed]:
             del params[name]
@@ -204,24 +206,29 @@ def _names(params: dict[str, Any], build: Build) -> None:
 
 
 def _values(params: dict[str, Any], build: Build) -> None:
-    quirks = build.target.quirks
-    for field, words in (quirks.get("values") or {}).items():
+    rules = build.rules
+    for field, words in rules.values:
         value = params.get(field)
         if isinstance(value, str) and value in words:
             params[field] = words[value]
-    for field, (low, high) in {**_TEMPERATURE, **(quirks.get("clamp") or {})}.items():
+    for field, (low, high) in rules.clamp:
         value = params.get(field)
-        if _is_number(value) and not low <= value <= high:
+        if value is not None and _is_number(value) and not low <= value <= high:
             params[field] = low if value < low else high
             build.note(field, f"{value} changed to {params[field]}, the nearest that is taken")
-    _at_most(params, "n", quirks.get("n_max"), build)
-    stops = params.get("stop")
-    most = quirks.get("stop_max")
+    if "n" in params:
+        _at_most(params, "n", rules.quirks.get("n_max"), build)
+    if "stop" in params:
+        _few_stops(params, rules.quirks.get("stop_max"), build)
+    if "top_k" in params and _is_number(params["top_k"]) and params["top_k"] <= 0:
+        del params["top_k"]  # front ends write 0 or -1 for "off"; hosts differ in what they take
+
+
+def _few_stops(params: dict[str, Any], most: Any, build: Build) -> None:
+    stops = params["stop"]
     if isinstance(stops, list) and most and len(stops) > most:
         params["stop"] = stops[:most]
         build.note("stop", f"cut to the first {most} of {len(stops)}")
-    if _is_number(params.get("top_k")) and params["top_k"] <= 0:
-        del params["top_k"]  # front ends write 0 or -1 for "off"; hosts differ in what they take
 
 
 def _at_most(params: dict[str, Any], field: str, most: Any, build: Build) -> None:
@@ -241,7 +248,7 @@ def _tokens(params: dict[str, Any], build: Build) -> None:
     most = build.target.max_output
     for name in _TOKENS:
         value = params.get(name)
-        if not _is_number(value):
+        if value is None or not _is_number(value):
             continue
         if not 0 < value < _ENDLESS:
             del params[name]
@@ -278,25 +285,6 @@ def _check_media(messages: list[dict[str, Any]], target: Target) -> None:
             if missing == ["vision"]
             else "Choose another model, or send the content as text.",
         )
-
-
-def _drop_paths(names: Any) -> list[tuple[str, ...]]:
-    """`"messages.0.name"`, `"tools[2].function.strict"` -> their steps without the positions: what
-    one element must not hold, none may."""
-    paths = []
-    for name in names:
-        steps = str(name).replace("[", ".").replace("]", "").split(".")
-        path = tuple(step for step in steps if step and step != "*" and not step.isdigit())
-        if path:
-            paths.append(path)
-    return paths
-
-
-def _message_drops(paths: list[tuple[str, ...]]) -> set[str]:
-    return {path[1] for path in paths if path[0] == "messages" and len(path) == 2} - {
-        "role",
-        "content",
-    }
 
 
 def _pruned(value: Any, path: tuple[str, ...]) -> Any:

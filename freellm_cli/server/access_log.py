@@ -46,6 +46,13 @@ class Entry:
         self.content: tuple[str, str] | None = None
         """Question and answer, only with `--log-content`."""
 
+    def words_of_others(self) -> tuple[str, ...]:
+        """All that a client or a provider has written of it: only there can a key stand."""
+        return (
+            self.method, self.path, self.asked, self.answered, self.credential, self.error,
+            *(self.content or ()),
+        )  # fmt: skip
+
     def values(self) -> list[Any]:
         """For another process: `of` makes the same of them."""
         return [getattr(self, name) for name in self.__slots__]
@@ -131,6 +138,7 @@ class AccessLog:
         self._as_json = as_json
         self._clean = clean
         self._lines: deque[tuple[float, Entry]] = deque()
+        self._foreign: set[str] = set()
         self._some = threading.Event()
         self._lost = 0
         self._stopping = False
@@ -162,16 +170,23 @@ class AccessLog:
             text = "".join(self._taken())
             if text:
                 try:
-                    self._write(self._clean(text))
+                    self._write(self._cleaned(text))
                 except (OSError, ValueError):  # nobody reads it any more
                     self._lines.clear()
             if self._stopping and not self._lines:
                 return
 
+    def _cleaned(self, text: str) -> str:
+        """The same few words stand in many lines: to look through those is a small part of the work."""
+        foreign = "\n".join(self._foreign)
+        self._foreign.clear()
+        return text if self._clean(foreign) == foreign else self._clean(text)
+
     def _taken(self) -> list[str]:
         lines = []
         while self._lines:
             at, entry = self._lines.popleft()
+            self._foreign.update(entry.words_of_others())
             lines.append(self._line(at, entry) + "\n")
         if self._lost:
             lines.append(self._lost_line() + "\n")

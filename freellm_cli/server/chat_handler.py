@@ -17,6 +17,7 @@ from freellm_cli.core.errors import (
 from freellm_cli.core.faces import registry
 from freellm_cli.core.faces.base import Ask, FaceWriter, ReplyHead
 from freellm_cli.core.faces.errors import HttpRefusal
+from freellm_cli.core.json_reading import read_body
 from freellm_cli.core.messages import flat_text
 from freellm_cli.core.tokens import estimate_request
 from freellm_cli.server.reply import one_line
@@ -37,7 +38,7 @@ def parse_json(body: bytes) -> Any:
     Raises HttpRefusal (400).
     """
     try:
-        return json.loads(body.removeprefix(_UTF8_BOM).decode("utf-8", "replace"))
+        return read_body(body.removeprefix(_UTF8_BOM).decode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
         where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
         what = "is empty" if not body.strip() else f"is no JSON{where}"

@@ -69,6 +69,7 @@ class Answer:
         self._assembler = opened.gathered
         self._begun = clock.monotonic()
         self._done = False
+        self._used: Usage | None = None
 
     def deltas(self) -> Iterator[Delta]:
         """Every delta in order. Raises UpstreamError when the provider breaks off: never a false end."""
@@ -108,11 +109,14 @@ class Answer:
         if not self._done:
             for _ in self.batches():
                 pass
-        return self._assembler.completion()._replace(usage=self.usage)
+        return self._assembler.completion(self.usage)
 
     @property
     def usage(self) -> Usage:
         """What the provider reported, or an estimate marked as one."""
+        return self._used or self._used_so_far()
+
+    def _used_so_far(self) -> Usage:
         reported = self._assembler.usage
         if reported is not None and (reported.prompt or reported.completion):
             return reported
@@ -136,4 +140,5 @@ class Answer:
         if self._done:
             return
         self._done = True
-        self._finish(outcome, self.usage, self._clock.monotonic() - self._begun)
+        self._used = self._used_so_far()
+        self._finish(outcome, self._used, self._clock.monotonic() - self._begun)

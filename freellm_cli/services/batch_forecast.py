@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from freellm_cli.core.chat import ChatRequest
 from freellm_cli.core.errors import FreellmError
+from freellm_cli.core.needs import Needs, needs_of
 from freellm_cli.services.batch_file import Group, Survey, tokens_of
 from freellm_cli.services.chat import ChatService
 from freellm_cli.services.embeddings import embedding_plan
-from freellm_cli.services.pool import Plan, PoolTarget
+from freellm_cli.services.pool import Plan, PoolTarget, tokens_to_reserve
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
@@ -30,10 +31,12 @@ class GroupPlan(NamedTuple):
     first_tokens: int
     targets: tuple[PoolTarget, ...]
     problem: FreellmError | None = None
+    needs: Needs = Needs(0, 0)
+    """Of the first row."""
 
     def tokens_each(self) -> int:
         """What a row is counted on average, its answer included."""
-        first = max((item.counted_tokens for item in self.targets), default=1)
+        first = tokens_to_reserve(self.targets, self.needs)
         return max(1, first + self.tokens // max(1, self.rows) - self.first_tokens)
 
 
@@ -65,14 +68,16 @@ def _plan_group(
 ) -> GroupPlan:
     example = group.example
     size = tokens_of(example)
+    needs = Needs(size, 0)
     try:
         if isinstance(example, ChatRequest):
+            needs = needs_of(example, prompt_tokens=size, private=private)
             plan: Plan = service.plan(example, private=private)
         else:
             plan = embedding_plan(runtime, example.model, example.inputs)
     except FreellmError as error:
         return GroupPlan(example.model, group.rows, group.tokens, size, (), error)
-    return GroupPlan(example.model, group.rows, group.tokens, size, plan.targets)
+    return GroupPlan(example.model, group.rows, group.tokens, size, plan.targets, needs=needs)
 
 
 def forecast(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from freellm_cli.core.chat import ChatRequest, Usage
 from freellm_cli.core.errors import CallerGone, RequestRefused, TransportFault
+from freellm_cli.core.http import Timeouts
 from freellm_cli.core.needs import needs_of
 from freellm_cli.core.retry import after_verdict, backoff_s
 from freellm_cli.core.tokens import estimate_request
@@ -22,7 +23,7 @@ from freellm_cli.services.outcome import (
     other_address,
     settle_answer,
 )
-from freellm_cli.services.pool import Excluded, Plan, Pool, PoolTarget
+from freellm_cli.services.pool import Excluded, Plan, Pool, PoolTarget, tokens_to_reserve
 from freellm_cli.storage.ledger import Lease, Reason, Wait
 from freellm_cli.transport.base import Cancel
 
@@ -85,9 +86,11 @@ class _Call:
         self._request = request
         self._options = options
         self._id = options.request_id or runtime.new_request_id()
-        self._prompt_tokens = estimate_request(request)
-        needs = needs_of(request, prompt_tokens=self._prompt_tokens, private=options.private)
-        self._plan = pool.plan(request.model, needs)
+        tokens = estimate_request(request)
+        self._needs = needs_of(request, prompt_tokens=tokens, private=options.private)
+        self._plan = pool.plan(request.model, self._needs)
+        self._ledger = runtime.ledger
+        self._settings = runtime.settings
         self._open = {item.candidate.key: item for item in self._plan.targets}
         self._later: dict[str, PoolTarget] = {}
         self._dropped: dict[str, frozenset[str]] = {}
@@ -113,7 +116,7 @@ class _Call:
                 if answer is not None:
                     return answer
         except BaseException as error:
-            self._runtime.ledger.record_request(self._trace(type(error).__name__))
+            self._ledger.record_request(self._trace(type(error).__name__))
             raise
 
     def _check_caller(self) -> None:
@@ -143,14 +146,14 @@ class _Call:
     def _lease(self) -> Lease:
         """Waits for a lease on the best open target. Raises AllLimited or what went wrong before."""
         targets = list(self._open.values())
-        outcome = self._runtime.ledger.acquire_or_wait(
+        outcome = self._ledger.acquire_or_wait(
             [item.candidate for item in targets],
-            tokens=max(item.counted_tokens for item in targets),
+            tokens=tokens_to_reserve(targets, self._needs),
             request_id=self._id,
             deadline=self._clock.now() + max(0.0, self._left()),
             lane=self._options.lane,
-            sticky=(self._runtime.settings.sticky and self._options.conversation) or None,
-            wait_policy=self._runtime.settings.wait,
+            sticky=(self._settings.sticky and self._options.conversation) or None,
+            wait_policy=self._settings.wait,
             reserve=self._options.reserve,
             abandoned=self._is_abandoned,
             on_wait=self._about_to_wait,
@@ -171,7 +174,7 @@ class _Call:
     def _ask(self, lease: Lease, target: PoolTarget) -> Answer | None:
         key = lease.candidate.key
         self._tries[key] = self._tries.get(key, 0) + 1
-        hedge = self._runtime.settings.hedge
+        hedge = self._settings.hedge
         if hedge is not None and len(self._open) > 1:
             self._runtime.turns.leave()
             return self._ask_hedged(lease, target, hedge)
@@ -182,7 +185,7 @@ class _Call:
             self._cannot_say(lease, key, refusal)
             return None
         except BaseException:
-            self._runtime.ledger.release(lease)
+            self._ledger.release(lease)
             raise
         return self._take(lease, target, outcome, begun)
 
@@ -192,21 +195,21 @@ class _Call:
         def on_sent() -> None:
             if self._options.before_send is not None:
                 self._options.before_send()
-            if not self._runtime.ledger.mark_sent(lease):
+            if not self._ledger.mark_sent(lease):
                 raise TransportFault(
                     "connecting took longer than the lease lasts", fault="total_timeout", sent=False
                 )
 
         def send(item: PoolTarget) -> Opened | Failed:
+            usual = item.timeouts
+            left = max(0.05, min(usual.total, self._left()))
             return attempt(
                 item.without(self._dropped.get(item.candidate.key)),
                 self._request,
                 self._runtime.dialect(item.provider),
                 self._runtime.transport,
                 self._clock,
-                timeouts=item.timeouts._replace(
-                    total=max(0.05, min(item.timeouts.total, self._left()))
-                ),
+                timeouts=Timeouts(usual.connect, usual.first_token, usual.idle, left),
                 whole=self._options.whole,
                 on_sent=on_sent,
                 cancel=cancel,
@@ -221,7 +224,7 @@ class _Call:
 
     def _cannot_say(self, lease: Lease, key: str, refusal: RequestRefused) -> None:
         """The target's dialect has no words for the request."""
-        self._runtime.ledger.release(lease)
+        self._ledger.release(lease)
         self._exclude_target(key, refusal.message)
         if not self._open and not self._verdicts:
             raise refusal
@@ -232,7 +235,7 @@ class _Call:
         if isinstance(outcome, Opened):
             return self._answer(lease, target, outcome, begun)
         if self._is_abandoned():
-            self._runtime.ledger.release(lease)
+            self._ledger.release(lease)
             self._check_caller()
         self._failed(lease, target, outcome, begun)
         return None
@@ -241,14 +244,14 @@ class _Call:
         from freellm_cli.services.hedge import Hooks, Race
 
         hooks = Hooks(self._send, self._second, self._take, self._cannot_say, self._attempts.append)
-        race = Race(self._runtime.ledger, self._clock, hooks)
+        race = Race(self._ledger, self._clock, hooks)
         return race.run(lease, target, after_s, self._options.cancel)
 
     def _second(self, first: Lease, slack: float) -> tuple[Lease, PoolTarget] | None:
         others = [item for key, item in self._open.items() if key != first.candidate.key]
-        found = self._runtime.ledger.acquire(
+        found = self._ledger.acquire(
             [item.candidate for item in others],
-            tokens=max(item.counted_tokens for item in others),
+            tokens=tokens_to_reserve(others, self._needs),
             request_id=self._id,
             deadline=self._clock.now() + max(0.0, self._left()),
             lane=self._options.lane,
@@ -264,14 +267,13 @@ class _Call:
     def _failed(self, lease: Lease, target: PoolTarget, failed: Failed, begun: float) -> None:
         verdict = failed.verdict
         key = lease.candidate.key
-        ledger = self._runtime.ledger
-        with ledger.together():
+        with self._ledger.together():
             if failed.sent:
-                ledger.settle(
+                self._ledger.settle(
                     lease, tokens=None, answered_at=failed.answered_at, outcome=verdict.kind
                 )
             else:
-                ledger.release(lease)
+                self._ledger.release(lease)
             consequences(
                 self._runtime,
                 target,
@@ -349,13 +351,11 @@ class _Call:
             waited_s=begun - self._begun,
             first_token_s=now - self._begun,
         )
-        ledger = self._runtime.ledger
-        ledger.prove(lease)
+        self._ledger.prove(lease)
 
         def finish(outcome: str, usage: Usage, seconds: float) -> None:
-            given = Given(lease, target, opened, usage, outcome)
-            if not self._options.whole:
-                given = given._replace(first_token_s=now - begun)
+            first_token_s = None if self._options.whole else now - begun
+            given = Given(lease, target, opened, usage, outcome, first_token_s)
             settle_answer(self._runtime, given, self._trace(outcome, answerer, usage))
 
         return Answer(
@@ -365,9 +365,9 @@ class _Call:
             opened=opened,
             attempts=tuple(self._attempts),
             notices=self._notices(target),
-            prompt_tokens=self._prompt_tokens,
+            prompt_tokens=self._needs.prompt_tokens,
             clock=self._clock,
-            report_head=lambda at: ledger.answered(lease, at),
+            report_head=lambda at: self._ledger.answered(lease, at),
             finish=finish,
         )
 

@@ -12,7 +12,7 @@ from freellm_cli.core.tokens import estimate_text
 from freellm_cli.core.verdicts import Verdict, classify, transport_verdict
 from freellm_cli.providers.base import AnswerFault, EmbeddingAnswer
 from freellm_cli.services.outcome import consequences, final_error
-from freellm_cli.services.pool import Plan, Pool, PoolTarget
+from freellm_cli.services.pool import Plan, Pool, PoolTarget, tokens_to_reserve
 from freellm_cli.storage.ledger import Lease
 from freellm_cli.transport.base import Cancel
 
@@ -124,7 +124,7 @@ class _Embedding:
         clock = self._runtime.clock
         outcome = self._runtime.ledger.acquire_or_wait(
             [item.candidate for item in targets],
-            tokens=max(item.counted_tokens for item in targets),
+            tokens=tokens_to_reserve(targets, self._needs),
             request_id=self._id,
             deadline=clock.now() + max(0.0, self._ends - clock.monotonic()),
             lane=self._urgency.lane,

@@ -160,7 +160,7 @@ class _Test:
     @staticmethod
     def _need(limit: Limit, target: PoolTarget) -> int:
         if limit.unit == TOKENS:
-            return target.counted_tokens
+            return _NEEDS.counted_tokens(target.counting)
         return 1 if limit.unit == REQUESTS else 0
 
     def _ask(self, targets: list[PoolTarget], allowed: int) -> Measured:
@@ -202,7 +202,7 @@ class _Test:
     def _count(self, targets: list[PoolTarget]) -> None:
         """On every key's meters: which key takes the request is not known yet."""
         meters = {
-            limit.meter: target.counted_tokens
+            limit.meter: _NEEDS.counted_tokens(target.counting)
             for target in targets
             for limit in target.candidate.limits
             if is_long(limit.window)

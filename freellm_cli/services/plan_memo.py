@@ -44,7 +44,7 @@ class Memo(Generic[Made]):
             return found
 
     def _still_holds(self, known: _Known[Made], grounds: tuple[object, ...]) -> bool:
-        return self._monotonic() - known.since <= LIFETIME_S and _are_same(grounds, known.grounds)
+        return self._monotonic() - known.since <= LIFETIME_S and grounds == known.grounds
 
 
 class _Known(Generic[Made]):
@@ -54,9 +54,3 @@ class _Known(Generic[Made]):
         self.grounds = grounds
         self.since = since
         self.made: dict[object, Made] = {}
-
-
-def _are_same(new: tuple[object, ...], old: tuple[object, ...]) -> bool:
-    if len(new) != len(old):
-        return False
-    return all(a is b or a == b for a, b in zip(new, old, strict=True))

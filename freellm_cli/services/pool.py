@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freellm_cli.core.catalog import ModelSpec, ProviderSpec, filled_in, merged_quirks
@@ -18,8 +20,10 @@ from freellm_cli.core.routing import VIRTUAL_NAMES, Book, Route, resolve
 from freellm_cli.services.plan_memo import Memo
 
 if TYPE_CHECKING:
+    from freellm_cli.core.settings import Settings
     from freellm_cli.providers.registry import Catalog
     from freellm_cli.services.runtime import Runtime
+    from freellm_cli.storage.ledger_lessons import Lessons
 
 
 RATE_WINDOW = Window("sliding", 60.0)
@@ -38,7 +42,8 @@ class PoolTarget(NamedTuple):
     credential: Credential
     target: Target
     timeouts: Timeouts
-    counted_tokens: int
+    counting: str = "total"
+    """What its provider counts as a request's tokens, as of `Needs.counted_tokens`."""
 
     def without(self, fields: frozenset[str] | None) -> PoolTarget:
         """This target, to which `fields` of a request are not sent."""
@@ -57,12 +62,26 @@ class Excluded(NamedTuple):
 
 
 class Plan(NamedTuple):
+    """Shared by all requests that it fits: nobody changes it."""
+
     route: Route
     targets: tuple[PoolTarget, ...]
     excluded: tuple[Excluded, ...]
 
     def by_key(self, key: str) -> PoolTarget:
         return next(item for item in self.targets if item.candidate.key == key)
+
+
+def tokens_to_reserve(targets: Iterable[PoolTarget], needs: Needs) -> int:
+    """What the request takes from token limits, whichever of `targets` it goes to."""
+    return max(map(needs.counted_tokens, {item.counting for item in targets}), default=1)
+
+
+class _Usual(NamedTuple):
+    """A plan that holds for every prompt of up to `most` tokens."""
+
+    plan: Plan
+    most: float
 
 
 class Pool:
@@ -74,6 +93,8 @@ class Pool:
         """When each credential's own meter was last asked for (`services.openrouter_quota`)."""
         self._routes: Memo[Route | UnknownName] = Memo(runtime.clock.monotonic)
         self._targets: Memo[PoolTarget] = Memo(runtime.clock.monotonic)
+        self._usuals: Memo[_Usual] = Memo(runtime.clock.monotonic)
+        self._quickest: tuple[Settings, bool] | None = None
 
     @property
     def _catalog(self) -> Catalog:
@@ -111,7 +132,12 @@ class Pool:
         if self._runtime.settings.private:
             needs = needs._replace(private=True)
         try:
-            route = self._route(asked, needs)
+            route = self._route_by_rule(asked, needs)
+            if route is None:
+                usual = self._usual(asked, needs)
+                if needs.prompt_tokens <= usual.most:
+                    return usual.plan
+                route = usual.plan.route
         except ConfigError as error:
             self._blame_dead_login(asked, error)
             raise
@@ -119,6 +145,24 @@ class Pool:
         if not plan.targets and any(step.why in VIRTUAL_NAMES for step in route.steps):
             return self._plan_among_the_able(asked, needs) or plan
         return plan
+
+    def _usual(self, asked: str, needs: Needs) -> _Usual:
+        """Most prompts are too long for none of the models that they could go to, and have the same plan."""
+
+        def make() -> _Usual:
+            plan = self._plan_of(self._route(asked), needs._replace(prompt_tokens=0))
+            models = [model for step in plan.route.steps for model in step.models]
+            most = min((model.context or inf for model in models), default=inf)
+            return _Usual(plan, most if plan.targets else -1)
+
+        learned = self._runtime.ledger.lessons()
+        grounds = (
+            *self._grounds(),
+            learned.accounts,
+            learned.shut,
+            self._speeds_that_count(learned),
+        )
+        return self._usuals.get((asked, needs.capabilities, needs.private), grounds, make)
 
     def _plan_among_the_able(self, asked: str, needs: Needs) -> Plan | None:
         """`auto` takes the first few of all models: when none of those will do, of the models that will."""
@@ -154,13 +198,16 @@ class Pool:
                     f"{asked} cannot be asked with {item.id}", hint=item.disabled_reason
                 ) from error
 
-    def _route(self, asked: str, needs: Needs) -> Route:
+    def _route_by_rule(self, asked: str, needs: Needs) -> Route | None:
         for rule in self._runtime.settings.routes:
             if rule.fits(asked, needs.prompt_tokens, needs.capabilities):
                 book = self.book()
                 name = asked or book.default_model or "auto"
                 book = book._replace(aliases={**book.aliases, name: rule.use})
                 return resolve(name, book)._replace(asked=asked)
+        return None
+
+    def _route(self, asked: str) -> Route:
         found = self._routes.get(asked, self._grounds(), lambda: self._route_or_error(asked))
         if isinstance(found, UnknownName):
             raise UnknownName(found.message, hint=found.hint)
@@ -208,35 +255,29 @@ class Pool:
                 why = credential.disabled_reason or "disabled"
                 excluded.append(Excluded(f"{credential.id}/{model.id}", why))
                 continue
-            target = self._known_target(credential, model, provider, step, needs)
+            target = self._known_target(credential, model, provider, step)
             if any(limit.amount == 0 or limit.meter in shut for limit in target.candidate.limits):
                 excluded.append(Excluded(target.candidate.key, NOT_FREE))
                 continue
             targets.append(target)
 
     def _known_target(
-        self,
-        credential: Credential,
-        model: ModelSpec,
-        provider: ProviderSpec,
-        step: int,
-        needs: Needs,
+        self, credential: Credential, model: ModelSpec, provider: ProviderSpec, step: int
     ) -> PoolTarget:
         learned = self._runtime.ledger.lessons()
-        found = self._targets.get(
+        return self._targets.get(
             (credential.id, model.id, step),
-            (*self._grounds(), learned.accounts, self._is_quickest_first() and learned.speeds),
-            lambda: self._target(credential, model, provider, step, needs),
+            (*self._grounds(), learned.accounts, self._speeds_that_count(learned)),
+            lambda: self._target(credential, model, provider, step),
         )
-        counting = str(found.target.quirks.get("tokens_counted", "total"))
-        return found._replace(counted_tokens=needs.counted_tokens(counting))
 
-    def _is_quickest_first(self) -> bool:
-        """Whether what was measured decides anywhere."""
+    def _speeds_that_count(self, learned: Lessons) -> dict[str, tuple[float, float]] | None:
+        """What was measured, where it decides anything."""
         settings = self._runtime.settings
-        return settings.rotation == "fastest" or any(
-            settings.provider(name).rotation == "fastest" for name in settings.providers
-        )
+        if self._quickest is None or self._quickest[0] is not settings:
+            named = [settings.provider(name).rotation for name in settings.providers]
+            self._quickest = (settings, "fastest" in (settings.rotation, *named))
+        return learned.speeds if self._quickest[1] else None
 
     def _limits(
         self, provider: ProviderSpec, model: ModelSpec, credential: Credential, account: str
@@ -275,7 +316,6 @@ class Pool:
         model: ModelSpec,
         provider: ProviderSpec,
         step: int,
-        needs: Needs,
     ) -> PoolTarget:
         settings = self._runtime.settings.provider(provider.id)
         rotation = settings.rotation or self._runtime.settings.rotation
@@ -312,7 +352,7 @@ class Pool:
                 options=dict(credential.extra),
             ),
             timeouts=self._runtime.settings.timeouts_for(provider.id, provider.timeouts),
-            counted_tokens=needs.counted_tokens(str(quirks.get("tokens_counted", "total"))),
+            counting=str(quirks.get("tokens_counted", "total")),
         )
 
     def _first_token_s(self, credential: Credential, model: ModelSpec) -> float:

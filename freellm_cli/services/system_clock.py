@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from _thread import allocate_lock
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
@@ -23,6 +24,9 @@ def steady_clock(platform: str = sys.platform, source: ModuleType = time) -> Cal
     return partial(read, number)
 
 
+_AT_ONCE = 500
+
+
 class SystemClock:
     """Both clocks are read many times in each request: there is no layer of ours over them."""
 
@@ -34,10 +38,22 @@ class SystemClock:
 
 
 class SystemDice:
-    """The system's own randomness: `random` would cost 3 ms at every start, and no state is to be shared."""
+    """The system's own randomness: `random` would cost 3 ms at every start. Asked for in advance, for a call
+    of the system for each request lets another thread in."""
+
+    def __init__(self) -> None:
+        self._lock = allocate_lock()
+        self._held = b""
 
     def random(self) -> float:
-        return int.from_bytes(os.urandom(6), "big") / (1 << 48)
+        return int.from_bytes(self._take(6), "big") / (1 << 48)
 
     def getrandbits(self, k: int, /) -> int:
-        return int.from_bytes(os.urandom((k + 7) // 8), "big") >> (-k % 8)
+        return int.from_bytes(self._take((k + 7) // 8), "big") >> (-k % 8)
+
+    def _take(self, size: int) -> bytes:
+        with self._lock:
+            if len(self._held) < size:
+                self._held = os.urandom(max(size, _AT_ONCE))
+            taken, self._held = self._held[:size], self._held[size:]
+        return taken

@@ -88,6 +88,7 @@ class Database:
         self._file = (0, 0)
         self._looked = 0.0
         self._inside = False
+        self._afterwards: list[Callable[[bool], None]] = []
         self._writes = 0
         self._inherited: list[object] = []
         _DATABASES.add(self)
@@ -103,6 +104,21 @@ class Database:
         return self._run(work, "BEGIN")
 
     @contextmanager
+    def alone(self) -> Iterator[bool]:
+        """Keeps the other threads of this process out; whether one of them was in."""
+        had_to_wait = not self._lock.acquire(blocking=False)
+        if had_to_wait:
+            self._lock.acquire()
+        try:
+            yield had_to_wait
+        finally:
+            self._lock.release()
+
+    def afterwards(self, tell: Callable[[bool], None]) -> None:
+        """To be called inside a transaction: `tell(kept)` is, before anybody else's, when it has ended."""
+        self._afterwards.append(tell)
+
+    @contextmanager
     def together(self) -> Iterator[None]:
         """Makes one transaction of all writes of this thread inside the `with` block. A file that turns out
         to be damaged is set aside, and what the block wrote is lost with it: no reason to fail."""
@@ -113,7 +129,7 @@ class Database:
             connection = self._run(lambda ready: ready, "BEGIN IMMEDIATE", end="")
             try:
                 yield
-                self._patiently(connection, "COMMIT")
+                self._commit(connection, "COMMIT")
             except BaseException as exc:
                 self._inside = False
                 self._roll_back(connection)
@@ -140,6 +156,7 @@ class Database:
         self._lock = RLock()
         self._connection = None
         self._inside = False
+        self._afterwards = []
         self.generation += 1
 
     def _run(self, work: Work[Result], begin: str, end: str = "COMMIT") -> Result:
@@ -153,8 +170,10 @@ class Database:
                     if not _is_broken(exc):
                         raise self._store_error(exc) from exc
                     self._set_aside(exc)
-            with self._translated():
+            try:
                 return self._attempt(work, begin, end)
+            except sqlite3.Error as exc:
+                raise self._store_error(exc) from exc
 
     def _insist(self, work: Work[Result], begin: str, end: str) -> Result:
         """As `_attempt`. A reader takes its lock with its first look, not with BEGIN: where that meets
@@ -175,7 +194,7 @@ class Database:
         try:
             result = work(connection)
             if end:
-                self._patiently(connection, end)
+                self._commit(connection, end)
                 self._inside = False
             return result
         except BaseException:
@@ -196,7 +215,17 @@ class Database:
             )  # its log is long: better one slow end than a slow next start
         return connection
 
+    def _commit(self, connection: sqlite3.Connection, statement: str) -> None:
+        self._patiently(connection, statement)
+        self._tell(kept=True)
+
+    def _tell(self, *, kept: bool) -> None:
+        waiting, self._afterwards = self._afterwards, []
+        for tell in waiting:
+            tell(kept)
+
     def _roll_back(self, connection: sqlite3.Connection) -> None:
+        self._tell(kept=False)
         try:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
@@ -233,7 +262,7 @@ class Database:
             if now - self._looked < _LOOK_EVERY_S and now >= self._looked:
                 return connection
             self._looked = now
-            if _identity(self.path) == self._file:
+            if file_identity(self.path) == self._file:
                 return connection
             connection.close()  # somebody moved or removed the file below us
         self._connection = self._open()
@@ -259,7 +288,7 @@ class Database:
             row = self._patiently(connection, "PRAGMA user_version").fetchone()
             if row[0] != self._schema.version:
                 self._prepare(connection, row[0])
-            self._file = _identity(self.path)
+            self._file = file_identity(self.path)
         except BaseException:
             connection.close()
             raise
@@ -309,41 +338,22 @@ class Database:
     # Trouble
 
     def _set_aside(self, exc: sqlite3.Error) -> None:
-        from freellm_cli.storage.locks import FileLock
+        from freellm_cli.storage.database_damage import set_aside
 
-        known = self._file
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
-        with FileLock(self.path + ".lock", self._clock).hold():
-            if known[1] and _identity(self.path) != known:
-                return  # another process has done it
-            broken = f"{self.path}.broken-{int(self._clock.now())}"
-            while os.path.exists(broken):
-                broken += "+"
-            try:
-                # The log first: a new file must never meet the log of the old one.
-                for tail in ("-wal", "-shm", ""):
-                    if os.path.exists(self.path + tail):
-                        os.replace(self.path + tail, broken + tail)
-            except OSError as failed:
-                from freellm_cli.storage.files import store_error
-
-                raise store_error("set aside the damaged", self.path, failed) from failed
-        self._notice(
-            f"{self.path} was damaged ({exc}) and is now {broken}; "
-            f"the {self._schema.name} begins anew"
-        )
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as exc:
-            raise self._store_error(exc) from exc
+        broken = set_aside(self.path, self._file, self._clock)
+        if broken:
+            self._notice(
+                f"{self.path} was damaged ({exc}) and is now {broken}; "
+                f"the {self._schema.name} begins anew"
+            )
 
     def _store_error(self, exc: sqlite3.Error) -> StoreError:
-        told, hint = _REASONS.get(_code(exc), (str(exc), "see `freellm doctor`"))
+        from freellm_cli.storage.database_damage import REASONS
+
+        told, hint = REASONS.get(_code(exc), (str(exc), "see `freellm doctor`"))
         return StoreError(f"cannot use {self.path}: {told}", hint=hint)
 
 
@@ -359,19 +369,6 @@ if hasattr(os, "register_at_fork"):  # Windows has no fork
     os.register_at_fork(after_in_child=_after_fork)
 
 
-_OTHER_FOLDER = "check who owns it (`freellm doctor`), or choose another folder with --state-dir"
-_REASONS = {
-    sqlite3.SQLITE_FULL: ("the disk is full", "free some space, then try again"),
-    sqlite3.SQLITE_READONLY: ("it is read-only", _OTHER_FOLDER),
-    sqlite3.SQLITE_PERM: ("permission denied", _OTHER_FOLDER),
-    sqlite3.SQLITE_CANTOPEN: ("the file cannot be opened", _OTHER_FOLDER),
-    sqlite3.SQLITE_IOERR: (
-        "the disk reports an error",
-        "check the disk and its free space, or choose another folder with --state-dir",
-    ),
-}
-
-
 def _code(exc: sqlite3.Error) -> int:
     """SQLite's primary result code: the low byte of the extended one."""
     return getattr(exc, "sqlite_errorcode", 0) & 0xFF
@@ -381,7 +378,7 @@ def _is_broken(exc: sqlite3.Error) -> bool:
     return _code(exc) in _BROKEN_CODES or str(exc).startswith(("no such table", "no such column"))
 
 
-def _identity(path: str) -> tuple[int, int]:
+def file_identity(path: str) -> tuple[int, int]:
     """Tells one file from another that took its name."""
     try:
         found = os.stat(path)

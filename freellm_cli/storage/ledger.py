@@ -3,6 +3,7 @@
 A request takes two short transactions: `acquire` reserves on every limit that it touches, `settle`
 replaces the reservation by what was used. What happens between goes to a file of the process
 (`storage.owners`), which others read only when they need to. No reservation outlives its process.
+A process that is asked much (`write_behind`) takes leases ahead, many in one transaction.
 """
 
 from __future__ import annotations
@@ -32,9 +33,11 @@ from freellm_cli.storage.ledger_values import (
 from freellm_cli.storage.owners import Owner
 
 if TYPE_CHECKING:
+    from freellm_cli.storage.ledger_behind import Beside
     from freellm_cli.storage.ledger_reports import Rest as Rest
     from freellm_cli.storage.ledger_reports import Usage as Usage
     from freellm_cli.storage.ledger_reports import View as View
+    from freellm_cli.storage.ledger_spares import Ground, Spares
     from freellm_cli.storage.ledger_waiting import Abandoned, Pause, WaitingRoom
 
 __all__ = [
@@ -113,18 +116,9 @@ class Ledger(LedgerEndings):
         "first" or "never" (core.rotation). `ticket`: from an earlier Wait of this request. `reserve`:
         a share (0 to 1) of every limit that is left for others.
         """
-        request = Request(
-            tuple(candidates),
-            tokens,
-            request_id,
-            0.0,
-            lane,
-            sticky,
-            wait_policy,
-            ticket,
-            reserve,
-        )
-        return self._look(request, until=deadline)
+        asked = (tuple(candidates), tokens, request_id, 0.0, lane, sticky, wait_policy)
+        request = Request(*asked, ticket, reserve)
+        return self._first_look(request, deadline)
 
     def acquire_or_wait(
         self,
@@ -145,18 +139,9 @@ class Ledger(LedgerEndings):
         `abandoned()` is asked at each look (at least every five seconds); True ends the wait with a
         refusal. `on_wait` is told each time that it goes to sleep, for progress and honest estimates.
         """
-        request = Request(
-            tuple(candidates),
-            tokens,
-            request_id,
-            0.0,
-            lane,
-            sticky,
-            wait_policy,
-            None,
-            reserve,
-        )
-        found = self._look(request, until=deadline)
+        asked = (tuple(candidates), tokens, request_id, 0.0, lane, sticky, wait_policy)
+        request = Request(*asked, None, reserve)
+        found = self._first_look(request, deadline)
         if not isinstance(found, Wait):
             return found
         from freellm_cli.storage.ledger_waiting import Line
@@ -180,10 +165,25 @@ class Ledger(LedgerEndings):
             )
         )
 
-    def _look(self, request: Request, until: float | None = None) -> Lease | Wait | Refused:
-        """`until`: the deadline as wall time, in place of the request's."""
+    def _first_look(self, request: Request, until: float) -> Lease | Wait | Refused:
+        """`until`: the deadline, wall time. Another thread's look may have been for all."""
+        if self._behind is None or request.ticket is not None or request.reserve:
+            return self._look(request, until)
+        lease = self._spare(request, until)
+        if lease is not None:
+            return lease
+        with self._db.alone() as had_to_wait:
+            lease = self._spare(request, until, again=True) if had_to_wait else None
+            return lease or self._look(request, until, ahead=True)
+
+    def _look(
+        self, request: Request, until: float | None = None, *, ahead: bool = False
+    ) -> Lease | Wait | Refused:
+        """`until`: the deadline as wall time, in place of the request's. `ahead`: for those too who will
+        come."""
         found = self._write(
-            lambda connection, moment: self._look_once(connection, moment, request, until)
+            lambda connection, moment: self._look_once(connection, moment, request, until, ahead),
+            is_news=False,
         )
         if isinstance(found, Lease):
             self._mine[found.id] = found
@@ -195,10 +195,9 @@ class Ledger(LedgerEndings):
         moment: Moment,
         request: Request,
         until: float | None,
+        ahead: bool,
     ) -> Lease | Wait | Refused:
-        learned, rests, line, leases, self._paced = connection.execute(_STATE).fetchone()
-        if (leases or line) and self._sweep(connection, moment, _SWEEP_EVERY_S):
-            line = True  # the line itself may have changed: look at it
+        learned, has_rests, has_line = self._state(connection, moment)
         if until is not None:
             request = request._replace(deadline=moment.steady_at(until))
         look = Look(
@@ -208,10 +207,99 @@ class Ledger(LedgerEndings):
             request,
             owner=lambda: self._holder(connection),
             sweep=lambda: self._catch_up() | self._sweep(connection, moment, _SWEEP_WHEN_BLOCKED_S),
-            has_rests=bool(rests),
-            has_line=bool(line),
+            has_rests=has_rests,
+            has_line=has_line,
         )
-        return look.run()
+        found = look.run()
+        if self._spares is not None and request.conversation:
+            self._spares.remember(request.conversation, look.sticky)
+        if ahead and isinstance(found, Lease) and self._own_spares().is_due(request.candidates):
+            ground = self._ground(connection, moment, learned, has_rests, has_line)
+            self._own_spares().renew(ground, request.candidates)
+            self._db.afterwards(self._own_spares().ended)
+        return found
+
+    def _state(self, connection: sqlite3.Connection, moment: Moment) -> tuple[int, bool, bool]:
+        """The version of what was learned, whether anything rests, whether anybody waits."""
+        learned, rests, line, leases, self._paced = connection.execute(_STATE).fetchone()
+        if (leases or line) and self._sweep(connection, moment, _SWEEP_EVERY_S):
+            line = True  # the line itself may have changed: look at it
+        return learned, bool(rests), bool(line)
+
+    # Ahead
+
+    def _beside(self) -> Beside:
+        from freellm_cli.storage.ledger_spares import SparesBeside
+
+        self._own_spares()
+        return SparesBeside(self._own_spares, self._renew)
+
+    def _own_spares(self) -> Spares:
+        """Those of the owner that this process has now: after a fork the old ones are the parent's."""
+        owner = self._owner
+        if owner is not None and owner.is_retired:
+            owner = None
+        spares = self._spares
+        if spares is None or spares.owner is not owner:
+            from freellm_cli.storage.ledger_spares import Spares
+
+            spares = self._spares = Spares(owner)
+        return spares
+
+    def _notice_new_file(self) -> None:
+        if self._generation != self._db.generation and self._spares is not None:
+            self._own_spares().give_back()
+        super()._notice_new_file()
+
+    def _spare(self, request: Request, until: float, *, again: bool = False) -> Lease | None:
+        """A lease that was taken ahead, if there is one that a look would give."""
+        moment = self._timeline.moment()
+        known = (self._news, self._db.generation)
+        deadline = moment.steady_at(until)
+        lease = self._own_spares().take(request, moment.steady, deadline, known, again=again)
+        if lease is not None:
+            self._mine[lease.id] = lease
+        return lease
+
+    def _renew(self, ahead: bool) -> bool:
+        """Inside a transaction: takes leases ahead, or gives all back; whether it gave any back."""
+        if ahead and not self._own_spares().expect():
+            return False
+
+        def work(connection: sqlite3.Connection, moment: Moment) -> bool:
+            went_back = False
+            if not ahead:
+                went_back = self._own_spares().give_back()
+            else:
+                ground = self._ground(connection, moment, *self._state(connection, moment))
+                self._own_spares().renew(ground)
+            spares = self._own_spares()
+            spares.tell(connection, moment, lambda lease: lease.id in self._mine, whole=not ahead)
+            self._db.afterwards(spares.ended)
+            return went_back
+
+        return self._write(work, is_news=False)
+
+    def _ground(
+        self,
+        connection: sqlite3.Connection,
+        moment: Moment,
+        learned: int,
+        has_rests: bool,
+        has_line: bool,
+    ) -> Ground:
+        from freellm_cli.storage.ledger_spares import Ground
+
+        self._holder(connection)
+        return Ground(
+            connection,
+            moment,
+            (self._news, self._db.generation),
+            has_rests,
+            has_line,
+            lambda some: self._lineup(connection, some, learned, moment.wall),
+            lambda: self._holder(connection),
+        )
 
     # Between
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from freellm_cli.core.counters import SAVED_FIELDS, Counter, Moment, Slice, Use
 from freellm_cli.core.limits import Window, window_name, window_named
@@ -107,10 +107,13 @@ def expire(
 
 def save(connection: sqlite3.Connection, counters: Iterable[Counter], now: float) -> None:
     """Writes those that have a row and have changed."""
+    rows = []
     for counter in counters:
         if counter.changed and counter.id:
-            connection.execute(_UPDATE, (*counter.saved(), now, counter.id))
+            rows.append((*counter.saved(), now, counter.id))
             counter.changed = False
+    if rows:
+        connection.executemany(_UPDATE, rows)
 
 
 def open_in(
@@ -134,6 +137,17 @@ def open_in(
         wanted = ", ".join("?" * len(known))
         connection.execute(f"{_OPEN} WHERE id IN ({wanted})", (tokens, moment.steady, *known))
     return ",".join(map(str, identities))
+
+
+def open_many(
+    connection: sqlite3.Connection, amounts: Mapping[int, int], tokens: int, moment: Moment
+) -> None:
+    """Writes new leases of `tokens` each: how many into the counter with which id."""
+    connection.executemany(
+        "UPDATE counter SET open_requests = open_requests + ?, open_tokens = open_tokens + ?, "
+        "touched = ? WHERE id = ?",
+        [(new, new * tokens, moment.steady, counter) for counter, new in amounts.items()],
+    )
 
 
 def _begin(connection: sqlite3.Connection, counter: Counter, tokens: int, moment: Moment) -> int:

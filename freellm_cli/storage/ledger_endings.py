@@ -13,8 +13,9 @@ from freellm_cli.storage.ledger_records import LedgerRecords
 from freellm_cli.storage.ledger_values import Lease
 
 if TYPE_CHECKING:
-    from freellm_cli.storage.ledger_behind import Behind
+    from freellm_cli.storage.ledger_behind import Behind, Beside
     from freellm_cli.storage.ledger_reports import Trace
+    from freellm_cli.storage.ledger_spares import Spares
     from freellm_cli.storage.ledger_waiting import WaitingRoom
     from freellm_cli.storage.owners import Owner
 
@@ -44,6 +45,7 @@ class LedgerEndings(LedgerRecords):
     """Part of `storage.ledger.Ledger`."""
 
     _owner: Owner | None = None
+    _spares: Spares | None = None
     _room: WaitingRoom | None = None
     _behind: Behind | None = None
     _mine: dict[int, Lease]
@@ -63,6 +65,10 @@ class LedgerEndings(LedgerRecords):
 
     def after_answer(self, ending: Ending) -> None:
         """Settles and records in one transaction: now, or soon (`write_behind`)."""
+        lease = ending.lease
+        if lease.answered is None and ending.answered_at is not None:
+            # Now, for the clock may be set before it is written.
+            lease.answered = self._bounded(lease, ending.answered_at)
         behind = self._behind  # `close` takes it away under a request that is late
         if behind is None or not behind.add(ending):
             self._end([ending])
@@ -80,7 +86,7 @@ class LedgerEndings(LedgerRecords):
             for row in ledger_leases.find(connection, [lease.id]):
                 ledger_leases.end(connection, [Spent(row, None, 0, 0)], moment)
 
-        self._write(work)
+        self._write(work, is_news=False)
         self._forget(lease)
 
     def prove(self, lease: Lease) -> None:
@@ -97,17 +103,27 @@ class LedgerEndings(LedgerRecords):
     def write_behind(self, gather_s: float | None = None) -> None:
         """From now on endings given to `after_answer` are written `gather_s` later (None: a few milliseconds)
         with those of other answers: for a process that gives many. What is not written when the process is
-        killed is counted from the leases, as for any that died."""
+        killed is counted from the leases, as for any that died. Leases for those who will come are taken
+        in the same transactions (`storage.ledger_spares`)."""
         if self._behind is None:
             from freellm_cli.storage.ledger_behind import GATHER_S, Behind
 
             gather_s = GATHER_S if gather_s is None else gather_s
-            self._behind = Behind(self.together, self._end, self._notice, gather_s)
+            self._behind = Behind(self.together, self._end, self._notice, self._beside(), gather_s)
+
+    def write_now(self) -> None:
+        """What the thread of `write_behind` does by itself a few milliseconds after an answer."""
+        if self._behind is not None:
+            self._behind.write(ahead=True)
+
+    def _beside(self) -> Beside:
+        raise NotImplementedError
 
     def _end_behind(self) -> None:
         behind, self._behind = self._behind, None
         if behind is not None:
             behind.close()
+            self._spares = None
 
     def _catch_up(self) -> bool:
         behind = self._behind
@@ -139,9 +155,15 @@ class LedgerEndings(LedgerRecords):
         self, connection: sqlite3.Connection, moment: Moment, endings: Sequence[Ending]
     ) -> set[int]:
         by_lease = {}
+        used_by = {}
         for each in endings:
+            lease = each.lease
             self._heal(connection, moment, each)
-            by_lease[each.lease.id] = each
+            by_lease[lease.id] = each
+            if lease.conversation and each.outcome == "ok":
+                used_by[lease.conversation] = lease.candidate.credential
+        if used_by:
+            self._remember(connection, used_by, moment)
         spent = []
         for row in ledger_leases.find(connection, list(by_lease)):
             lease, tokens, answered_at, _, requests, *_ = by_lease[row.id]
@@ -160,11 +182,16 @@ class LedgerEndings(LedgerRecords):
             ledger_rests.heal(connection, lease.mends, moment)
         if lease.is_trial:
             ledger_rests.end_trial(connection, lease.id)
-        if lease.conversation and is_ok:
-            from freellm_cli.storage import ledger_history
 
-            credential = lease.candidate.credential
-            ledger_history.remember(connection, lease.conversation, credential, moment.wall)
+    def _remember(
+        self, connection: sqlite3.Connection, used: dict[str, str], moment: Moment
+    ) -> None:
+        from freellm_cli.storage import ledger_history
+
+        ledger_history.remember(connection, used, moment.wall)
+        if self._spares is not None:
+            for conversation, credential in used.items():
+                self._spares.remember(conversation, credential)
 
     def _bounded(self, lease: Lease, wall: float) -> float:
         moment = self._timeline.moment()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -65,15 +65,20 @@ def credential_of(connection: sqlite3.Connection, conversation: str) -> str | No
     return None if row is None else row[0]
 
 
-def remember(
-    connection: sqlite3.Connection, conversation: str, credential: str, wall: float
-) -> None:
-    if credential_of(connection, conversation) == credential:
+def remember(connection: sqlite3.Connection, used: Mapping[str, str], wall: float) -> None:
+    """`used`: the credential of each conversation."""
+    if not used:
         return
-    connection.execute(
+    wanted = ", ".join("?" * len(used))
+    rows = connection.execute(
+        f"SELECT id, credential FROM conversation WHERE id IN ({wanted})",  # noqa: S608 - marks
+        tuple(used),
+    )
+    known = dict(rows.fetchall())
+    connection.executemany(
         "INSERT INTO conversation VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE "
         "SET credential = excluded.credential, at = excluded.at",
-        (conversation, credential, wall),
+        [(each, name, wall) for each, name in used.items() if known.get(each) != name],
     )
 
 
@@ -102,5 +107,4 @@ def _fitting(trace: Trace) -> str:
     return text
 
 
-def _as_json(trace: Trace) -> str:
-    return json.dumps(trace, ensure_ascii=False, separators=(",", ":"), default=str)
+_as_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), default=str).encode

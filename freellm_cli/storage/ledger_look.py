@@ -31,9 +31,9 @@ LONGEST_LINE = 500
 GRACE_S = 5.0
 """A lease is held to be abandoned so long after its request's deadline."""
 
-_LEASE = "INSERT INTO lease VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)"
+LEASE = "INSERT INTO lease VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL)"
 _RECENCY = "SELECT target, used FROM recency"
-_USED = """
+USED = """
 INSERT INTO recency VALUES (?, ?) ON CONFLICT (target) DO UPDATE SET used = excluded.used
 """
 
@@ -89,6 +89,11 @@ class Look:
         self._place: Place | None = None
         self._ahead: list[tuple[tuple[int, ...], int]] = []
         self._position = 0
+
+    @property
+    def sticky(self) -> str | None:
+        """The credential that the conversation used last."""
+        return self._wish.sticky
 
     def run(self) -> Lease | Wait | Refused:
         self._see()
@@ -150,8 +155,8 @@ class Look:
         expires = request.deadline + GRACE_S
         opened_in = ledger_counters.open_in(connection, counters, request.tokens, moment)
         words = (identity, holder.name, request.request_id, candidate.key, opened_in)
-        connection.execute(_LEASE, (*words, request.tokens, moment.steady, expires))
-        connection.execute(_USED, (candidate.key, moment.steady))
+        connection.execute(LEASE, (*words, request.tokens, moment.steady, expires))
+        connection.execute(USED, (candidate.key, moment.steady))
         mends, trials = self._mends(candidate)
         if trials:
             ledger_rests.begin_trial(connection, trials, identity)

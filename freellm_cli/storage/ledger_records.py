@@ -232,7 +232,7 @@ class LedgerRecords(LedgerLessons):
         if self.last_credential(conversation) != credential:
             self._write(
                 lambda connection, moment: ledger_history.remember(
-                    connection, conversation, credential, moment.wall
+                    connection, {conversation: credential}, moment.wall
                 )
             )
 

@@ -45,6 +45,7 @@ class LedgerStore:
         self._learned_version = -1
         self._learned_at = 0.0
         self._learned: dict[str, list[Limit]] = {}
+        self._news = 0
 
     @property
     def path(self) -> str:
@@ -61,9 +62,14 @@ class LedgerStore:
         with self._db.together():
             yield
 
-    def _write(self, work: Callable[[sqlite3.Connection, Moment], Result]) -> Result:
+    def _write(
+        self, work: Callable[[sqlite3.Connection, Moment], Result], *, is_news: bool = True
+    ) -> Result:
+        """`is_news`: others of this process, who looked before, should look again."""
+
         def run(connection: sqlite3.Connection) -> Result:
             self._notice_new_file()
+            self._news += is_news
             timeline = self._timeline
             if not timeline.is_loaded:
                 timeline.load(connection)
@@ -95,6 +101,7 @@ class LedgerStore:
             self._generation = self._db.generation
             self._timeline.forget()
             self._learned_version = -1
+            self._news += 1
 
     def _lineup(
         self,

@@ -105,7 +105,10 @@ def counted(connection: sqlite3.Connection, moment: Moment) -> frozenset[str]:
 
 
 def open_leases(connection: sqlite3.Connection, moment: Moment) -> list[OpenLease]:
-    rows = connection.execute("SELECT target, request, tokens, opened FROM lease ORDER BY opened")
+    rows = connection.execute(
+        # One without a request is kept for a next one, or was taken only now.
+        "SELECT target, request, tokens, opened FROM lease WHERE request <> '' ORDER BY opened"
+    )
     return [
         OpenLease(target, request, tokens, moment.steady - opened)
         for target, request, tokens, opened in rows

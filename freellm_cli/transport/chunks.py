@@ -7,7 +7,9 @@ MAX_TRAILER = 131_072
 _HEX = b"0123456789abcdefABCDEF"
 _LONGEST_SIZE = 16
 _OFTEN = 0xFFF
-_SEVERAL = 4
+_MUCH = 1000
+"""So much that came at once is likely to be many chunks."""
+_END = b"0\r\n\r\n"
 _SIZES: dict[bytes, int] = {}
 """Chunk sizes by how they were written: those of a stream are few, and come again and again."""
 
@@ -45,7 +47,10 @@ class ChunkDecoder:
         at, size = 0, len(data)
         parts: list[bytes] = []
         if not (self._left or self._in_trailer):
-            at = _plain_chunks(data, parts) or _whole_chunks(data, parts)
+            at = _whole_chunks(data, parts)
+            if data[at:] == _END:
+                self.ended = True
+                at = size
         while at < size and not self.ended:
             if self._left > 0:
                 end = at + self._left
@@ -90,14 +95,12 @@ class ChunkDecoder:
 
 
 def _plain_chunks(data: bytes, parts: list[bytes]) -> int:
-    """Takes all whole chunks of `data` at once when they are several, of sizes that are known, and hold no
-    line ends of the kind that parts chunks; else none. Returns where they end."""
+    """Takes all whole chunks of `data` at once when they are of sizes that are known, and hold no line ends
+    of the kind that parts chunks; else none. Returns where they end."""
     lines = data.split(b"\r\n")
     count = (len(lines) - 1) // 2
     if count and lines[2 * count - 2] == b"0":
         count -= 1
-    if count < _SEVERAL:
-        return 0
     sizes, found = lines[0 : 2 * count : 2], lines[1 : 2 * count : 2]
     lengths = list(map(len, found))
     if lengths != list(map(_SIZES.get, sizes)):
@@ -108,7 +111,7 @@ def _plain_chunks(data: bytes, parts: list[bytes]) -> int:
 
 def _whole_chunks(data: bytes, parts: list[bytes]) -> int:
     """Takes the chunks at the start of `data` that are whole and plainly written; returns where they end."""
-    at = 0
+    at = _plain_chunks(data, parts) if len(data) > _MUCH else 0
     while True:
         line_end = data.find(b"\r\n", at, at + 8)
         if line_end <= at:

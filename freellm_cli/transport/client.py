@@ -139,7 +139,7 @@ class HttpTransport:
         if answer.status in _REDIRECTS:
             connection.close()
             fault = _redirected(answer.fields, target, call)
-            fault.location = answer.fields.get("location", "")
+            fault.location = answer.fields.text("location")
             raise fault
         try:
             return Exchange(connection, answer, call, self._pool)
@@ -187,7 +187,7 @@ def _write(connection: Connection, head: bytes, body: bytes, call: Call) -> bool
 
 def _redirected(fields: Headers, target: Target, call: Call) -> TransportFault:
     """Names where to without path, query or login: the address may hold anything."""
-    split = split_url(fields.get("location", ""))
+    split = split_url(fields.text("location"))
     place = split[0].netloc.rpartition("@")[2] if split else ""
     scheme = (split[0].scheme if split else "") or target.scheme
     if not (place.isascii() and place.isprintable()) or scheme not in {"http", "https"}:

@@ -143,7 +143,7 @@ class Exchange:
             return False
 
     def _find_inflater(self) -> Inflater | None:
-        coding = self.headers.get("content-encoding", "").strip().lower()
+        coding = self.headers.text("content-encoding").strip().lower()
         if coding in {"", "identity"} or self._answer.ended:
             return None
         if coding not in _INFLATABLE:

@@ -18,6 +18,7 @@ MAX_FIELDS = 200
 # How a body ends is for this layer to say, and a connection is kept unless the server closes it.
 _OURS = frozenset({"content-length", "transfer-encoding", "connection", "host"})
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_BLANKS = " \t"
 _TOKEN = frozenset("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz")
 
 
@@ -120,15 +121,19 @@ def _is_too_long(data: bytes) -> bool:
 
 def parse_head(raw: bytes) -> AnswerHead:
     """A head as `head_size` cuts it off. Raises BadHead for what is no HTTP/1.x or beyond the limits."""
-    lines = raw.split(b"\n")
-    version, status = _status_line(lines[0])
-    fields: list[tuple[str, str]] = []
+    lines = raw.decode("latin-1").split("\n")
     if len(lines) > MAX_FIELDS + 3:
         raise BadHead(f"its head has more than {MAX_FIELDS} headers")
-    if max(map(len, lines)) >= MAX_LINE:
+    if len(raw) >= MAX_LINE and max(map(len, lines)) >= MAX_LINE:
         raise BadHead("its head is too large")
+    version, status = _status_line(raw[: len(lines[0])])
+    fields: list[tuple[str, str]] = []
     for line in lines[1:-2]:
-        _add_field(fields, line.decode("latin-1"))
+        name, colon, value = line.partition(":")
+        if colon and name and name[0] not in _BLANKS and name[-1] not in _BLANKS:
+            fields.append((name, value.strip()))
+        else:
+            _add_odd_field(fields, line)
     return AnswerHead(status, _keeps_alive(version, fields), fields)
 
 
@@ -143,8 +148,8 @@ def _status_line(line: bytes) -> tuple[bytes, int]:
     return version, int(digits)
 
 
-def _add_field(fields: list[tuple[str, str]], text: str) -> None:
-    if text[:1] in (" ", "\t"):
+def _add_odd_field(fields: list[tuple[str, str]], text: str) -> None:
+    if text and text[0] in _BLANKS:
         # A folded line: RFC 9112 section 5.2 lets a client read it as a space.
         if fields:
             name, value = fields[-1]
@@ -160,7 +165,7 @@ def _keeps_alive(version: bytes, fields: list[tuple[str, str]]) -> bool:
     words = {
         word.strip()
         for name, value in fields
-        if name.lower() == "connection"
+        if len(name) == 10 and name.lower() == "connection"
         for word in value.lower().split(",")
     }
     return "keep-alive" in words if version == b"HTTP/1.0" else "close" not in words

@@ -139,13 +139,13 @@ class Wire:
 
         Raises BadHead, EOFError when the bytes stop inside it, TransportFault.
         """
-        held = self.held
+        held = self.held or self.receive()
+        if not held:
+            return None
         while not (size := head_size(held)):
             data = self.receive()
             if not data:
-                if held:
-                    raise EOFError
-                return None
+                raise EOFError
             held += data
         self.held = held[size:]
         return parse_head(held[:size])
@@ -198,7 +198,7 @@ class Answer:
         """How the body ends: RFC 9112 section 6.3."""
         self.status = head.status
         self.fields = Headers(head.fields)
-        coding = self.fields.get("transfer-encoding", "").strip().lower()
+        coding = self.fields.text("transfer-encoding").strip().lower()
         if coding not in {"", "identity", "chunked"}:
             raise self._call.fault(
                 "bad_http", f"{self._call.host} uses an unknown transfer coding."
@@ -214,7 +214,9 @@ class Answer:
         self.ended = self._left == 0
 
     def _content_length(self, fields: list[tuple[str, str]]) -> int | None:
-        lengths = {value for name, value in fields if name.lower() == "content-length"}
+        lengths = {
+            value for name, value in fields if len(name) == 14 and name.lower() == "content-length"
+        }
         if not lengths:
             return None
         text = lengths.pop()

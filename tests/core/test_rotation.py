@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter as Tally
+from math import inf
 
 import pytest
 
 from freellm_cli.core.limits import COUNT_ONLY, Limit, Window
-from freellm_cli.core.rotation import Lineup, Wish, choose, is_free, load
+from freellm_cli.core.rotation import Lineup, Wish, choose, is_free, load, times_free
 from tests.support.snapshots import NEVER, NOW, Standing, lineup, resting
 from tests.support.targets import (
     at_once,
@@ -59,6 +60,15 @@ def test_places_at_once_are_held_by_open_leases_alone() -> None:
     line = lineup(target("a", at_once(1)))
     assert chosen(line, Standing(line).used("a", 1.0, 2.0)) == "a"
     assert chosen(line, Standing(line).open("a")) is None
+
+
+def test_how_many_more_have_room_is_told_by_the_tightest_limit() -> None:
+    line = lineup(target("a", per_minute(10), tokens_per_minute(1000), at_once(9)))
+    standing = Standing(line).used("a", 5.0, tokens=300).open("a")
+    there = standing.snapshot()
+    assert [times_free(line, there, 0, tokens) for tokens in (0, 10, 100, 701)] == [8, 8, 7, 0]
+    unlimited = lineup(target("a", per_day(COUNT_ONLY)))
+    assert times_free(unlimited, Standing(unlimited).snapshot(), 0, 10) == inf
 
 
 def test_an_amount_of_nothing_allows_nothing() -> None:

@@ -101,3 +101,23 @@ def test_whole_events_are_decoded_the_same_in_one_piece_and_byte_by_byte(
     quick: list[SseEvent] = once.feed(first) + once.feed(rest) + once.close()
     careful = [found for byte in data for found in slow.feed(bytes([byte]))] + slow.close()
     assert quick == careful
+
+
+def test_an_event_that_is_to_be_parsed_ends_a_run_and_the_next_begins_behind_it() -> None:
+    known = template_of(b'{"choices":[{"delta":{"content":"a"}}]}', "a")
+    assert known is not None
+    lines = [b'{"choices":[{"delta":{"content":"b"}}]}'] * 10
+    lines.insert(4, b'{"choices":[{"delta":{"content":"\\n"}}]}')
+    assert known.read(lines, 0) == ("bbbb", 4)
+    assert known.read(lines, 4) == ("", 0)
+    assert known.read(lines, 5) == ("bbbbbb", 6)
+
+
+def test_after_a_run_that_failed_events_are_read_one_by_one() -> None:
+    known = template_of(b'{"choices":[{"delta":{"content":"a"}}]}', "a")
+    assert known is not None
+    plain = b'{"choices":[{"delta":{"content":"b"}}]}'
+    unprintable = '{"choices":[{"delta":{"content":"\u200d"}}]}'.encode()
+    assert known.read([plain] * 6, 0) == ("bbbbbb", 6)
+    assert known.read([plain] * 6 + [unprintable], 0) == ("b", 1)
+    assert known.read([plain] * 6, 0) == ("b", 1)

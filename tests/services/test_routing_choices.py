@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from freellm_cli.core.errors import CallerGone, NoCredential, UpstreamTimeout
+from freellm_cli.core.needs import Needs
+from freellm_cli.services.pool import Pool
 from freellm_cli.simulator.server import Simulator
 from freellm_cli.transport.base import Cancel
 from tests.support.household import FLASH, Household, targets
@@ -110,9 +112,6 @@ def test_what_was_never_measured_is_tried_first(home: Household) -> None:
 
 
 def plan(home: Household, model: str = GROQ, prompt: int = 10):  # type: ignore[no-untyped-def]
-    from freellm_cli.core.needs import Needs
-    from freellm_cli.services.pool import Pool
-
     return Pool(home.runtime).plan(model, Needs(prompt, 10, frozenset({"chat"})))
 
 
@@ -187,3 +186,39 @@ def test_an_image_goes_to_a_model_that_sees(home: Household) -> None:
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw0KGgo="}}
     messages = [{"role": "user", "content": [{"type": "text", "text": "what?"}, picture]}]
     assert home.ask(model="smart", messages=messages).answerer.model_id == FLASH
+
+
+def test_a_plan_that_was_worked_out_is_given_only_to_requests_that_it_fits(home: Household) -> None:
+    home.keys("groq", "k1").keys("gemini", "k2")
+    home.config(f'[aliases]\nsmart = ["{GROQ}", "{FLASH}"]')
+    pool = Pool(home.runtime)
+
+    def asked(prompt: int = 10, *needed: str, private: bool = False) -> list[str]:
+        needs = Needs(prompt, 10, frozenset({"chat", *needed}), private)
+        return [item.model.id for item in pool.plan("smart", needs).targets]
+
+    for _ in range(2):
+        assert asked() == [GROQ, FLASH]
+        assert asked(200_000) == [FLASH]
+        assert asked(10, "vision") == [FLASH]
+        assert asked(10, private=True) == [GROQ]
+        assert asked(200_000, private=True) == []
+
+
+def test_a_plan_follows_what_was_learned_and_what_was_changed(home: Household) -> None:
+    home.keys("groq", "k1", "k2")
+    pool, needs = Pool(home.runtime), Needs(10, 10, frozenset({"chat"}))
+
+    def accounts() -> dict[str, str]:
+        found = pool.plan(GROQ, needs).targets
+        return {item.credential.id: item.candidate.account for item in found}
+
+    ledger = home.runtime.ledger
+    assert accounts() == {"groq-1": "groq-1", "groq-2": "groq-2"}
+    limit = pool.plan(GROQ, needs).by_key(f"groq-2/{GROQ}").candidate.limits[0]
+    ledger.learn(limit._replace(amount=0, source="learned"), evidence="x")
+    ledger.note_account("groq-1", "groq", "pot", how="named")
+    assert accounts() == {"groq-1": "pot"}
+    home.run("keys", "disable", "groq-1")
+    home.runtime.forget_credentials()
+    assert accounts() == {}

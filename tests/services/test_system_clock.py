@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 
 import pytest
 
-from freellm_cli.services.system_clock import SystemClock, steady_clock
+from freellm_cli.services.system_clock import SystemClock, SystemDice, steady_clock
 
 
 def system(**clocks: int) -> ModuleType:
@@ -38,3 +39,13 @@ def test_it_goes_as_fast_as_the_wall_clock() -> None:
     while time.monotonic() < wall + 0.02:
         continue
     assert clock.monotonic() - steady == pytest.approx(0.02, abs=0.01)
+
+
+def test_no_two_threads_are_given_the_same_chance() -> None:
+    dice = SystemDice()
+    with ThreadPoolExecutor(4) as crowd:
+        found = list(crowd.map(lambda _: dice.getrandbits(80), range(2000)))
+    assert len(set(found)) == 2000
+    assert all(0 <= each < 1 << 80 for each in found)
+    assert 0.4 < sum(dice.random() for _ in range(2000)) / 2000 < 0.6
+    assert {dice.getrandbits(1) for _ in range(99)} == {0, 1}

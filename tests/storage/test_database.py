@@ -420,3 +420,36 @@ def test_a_fork_while_another_thread_writes_does_not_hang_the_child(opening: Ope
     go_on.set()
     thread.join()
     assert notes(database) == ["before", "slow"]
+
+
+def test_what_became_of_a_transaction_is_told_once(opening: Opening) -> None:
+    database = opening()
+    told: list[bool] = []
+
+    def fail(file: sqlite3.Connection) -> None:
+        database.afterwards(told.append)
+        raise ValueError("no")
+
+    database.write(lambda file: database.afterwards(told.append))
+    assert told == [True]
+    with pytest.raises(ValueError, match="no"):
+        database.write(fail)
+    assert told == [True, False]
+    with database.together():
+        database.write(lambda file: database.afterwards(told.append))
+        assert told == [True, False]
+    note(database, "another")
+    assert told == [True, False, True]
+
+
+def test_nobody_else_of_this_process_comes_between(opening: Opening) -> None:
+    database = opening()
+    with database.alone() as had_to_wait:
+        other = threading.Thread(target=note, args=(database, "later"))
+        other.start()
+        other.join(0.05)
+        assert other.is_alive()
+        assert notes(database) == []
+    other.join()
+    assert not had_to_wait
+    assert notes(database) == ["later"]

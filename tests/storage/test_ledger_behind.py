@@ -72,6 +72,20 @@ def test_nobody_is_promised_more_meanwhile(home: House) -> None:
     assert other.usage(one.limits)[0].used == 1
 
 
+def test_a_clock_that_is_set_before_it_is_written_moves_nothing(home: House) -> None:
+    ledger = home.ledger()
+    ledger.write_behind(NEVER_BY_ITSELF)
+    one = target("a", per_minute(1))
+    lease = take(ledger, one)
+    ledger.mark_sent(lease)
+    home.clock.advance(10.0)
+    end(ledger, lease)
+    home.clock.leap(3600.0)
+    ledger.write_now()
+    home.clock.advance(55.0)
+    assert isinstance(ask(ledger, one), Wait)
+
+
 def test_who_reads_here_sees_it_at_once(home: House) -> None:
     ledger = home.ledger()
     ledger.write_behind(NEVER_BY_ITSELF)
@@ -119,7 +133,7 @@ def test_one_that_cannot_be_written_does_not_take_others_with_it(home: House) ->
 def test_too_many_are_not_put_off(home: House) -> None:
     ledger, other = home.ledger(), home.ledger()
     ledger.write_behind(NEVER_BY_ITSELF)
-    one = target("a", at_once(100))
+    one = target("a", at_once(ledger_behind.MOST // 20))
     leases = [take(ledger, one) for _ in range(ledger_behind.MOST // 20)]
     for lease in leases:
         ledger.mark_sent(lease)

@@ -104,6 +104,9 @@ class OpenAIChatWriter:
         self._besides: dict[str, Any] = {}
         self._places: dict[int, int] = {}
         self._ids = CallIds(f"call_{head.stem[-12:]}_")
+
+    def start(self) -> bytes:
+        head = self._head
         usage = b',"usage":null' if self._include_usage else b""
         self._frame = (
             b'data: {"id":%b,"object":"chat.completion.chunk","created":%d,"model":%b,"choices":'
@@ -113,8 +116,6 @@ class OpenAIChatWriter:
         self._after = b',"finish_reason":null}]' + usage + b"}\n\n"
         self._before_text = self._before + b'{"content":'
         self._after_text = b"}" + self._after
-
-    def start(self) -> bytes:
         return self._before + b'{"role":"assistant","content":""}' + self._after
 
     def delta(self, delta: Delta) -> bytes:
