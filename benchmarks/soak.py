@@ -151,6 +151,7 @@ def soak(minutes: float, clients: int) -> dict[str, Any]:
             "rss_warm_mb": round(warm, 1),
             "rss_end_mb": round(after, 1),
             "rss_most_mb": max(course, default=0.0),
+            "course_mb": course[:: max(1, len(course) // 12)],
             "growth": round(after / warm - 1, 4),
             "threads": [before["threads"], then["threads"], threads_of(server)],
             "files": [before["files"], then["files"], files_of(server)],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import threading
 import time
 from collections.abc import Callable
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 # How long a worker stays with a client after an answer, before the client waits at the door.
 LINGER_S = 0.05
 _LAST_WORDS_S = 1.0
+# Python's own: a process begins with a larger one (`__main__`), but who stays must give back what went round
+# in circles.
+_COLLECT_AFTER = (700, 10, 10)
 _HURRY_LOOK_S = 0.2
 _BUSY_BODY = (
     b'{"error":{"message":"the server has as many requests as it can take; ask again in a second",'
@@ -120,6 +124,7 @@ class App:
 
     def start(self) -> None:
         """Raises ConfigError when the address cannot be had."""
+        gc.set_threshold(*_COLLECT_AFTER)
         door = self._door or self._new_door()
         self._door = door
         self._log.start()
