@@ -27,10 +27,11 @@ from tests.support.upstream import REPOSITORY, simulator
 def test_beyond_threads_and_queue_there_is_an_answer_at_once(tmp_path: Path) -> None:
     with simulator() as sim, served(sim, tmp_path, threads=2, queue=3) as house:
         assert house.ask(body=HELLO).status == 200
+        assert house.wait_for(lambda: not house.app.requests_running)
         sim.fail("stall_before_headers", times=None)
         clients = [asking(house.port) for _ in range(5)]
         assert sim.wait_for(lambda counts: counts.stalled == 2)
-        time.sleep(0.1)
+        assert house.wait_for(lambda: house.app.gauges()["connections_queued"] == 3)
         began = time.monotonic()
         with RawClient(house.port) as late:
             late.send(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
