@@ -33,7 +33,6 @@ from freellm_cli.storage.ledger_values import (
 from freellm_cli.storage.owners import Owner
 
 if TYPE_CHECKING:
-    from freellm_cli.storage.ledger_behind import Beside
     from freellm_cli.storage.ledger_reports import Rest as Rest
     from freellm_cli.storage.ledger_reports import Usage as Usage
     from freellm_cli.storage.ledger_reports import View as View
@@ -228,11 +227,19 @@ class Ledger(LedgerEndings):
 
     # Ahead
 
-    def _beside(self) -> Beside:
-        from freellm_cli.storage.ledger_spares import SparesBeside
+    def write_behind(self, gather_s: float | None = None) -> None:
+        """From now on endings given to `after_answer` are written `gather_s` later (None: a few milliseconds)
+        with those of other answers: for a process that gives many. What is not written when the process is
+        killed is counted from the leases, as for any that died. Leases for those who will come are taken
+        in the same transactions (`storage.ledger_spares`)."""
+        if self._behind is None:
+            from freellm_cli.storage.ledger_behind import GATHER_S, Behind
+            from freellm_cli.storage.ledger_spares import SparesBeside
 
-        self._own_spares()
-        return SparesBeside(self._own_spares, self._renew)
+            self._own_spares()
+            beside = SparesBeside(self._own_spares, self._renew)
+            gather_s = GATHER_S if gather_s is None else gather_s
+            self._behind = Behind(self.together, self._end, self._notice, beside, gather_s)
 
     def _own_spares(self) -> Spares:
         """Those of the owner that this process has now: after a fork the old ones are the parent's."""

@@ -13,7 +13,7 @@ from freellm_cli.storage.ledger_records import LedgerRecords
 from freellm_cli.storage.ledger_values import Lease
 
 if TYPE_CHECKING:
-    from freellm_cli.storage.ledger_behind import Behind, Beside
+    from freellm_cli.storage.ledger_behind import Behind
     from freellm_cli.storage.ledger_reports import Trace
     from freellm_cli.storage.ledger_spares import Spares
     from freellm_cli.storage.ledger_waiting import WaitingRoom
@@ -100,24 +100,10 @@ class LedgerEndings(LedgerRecords):
 
     # Many together
 
-    def write_behind(self, gather_s: float | None = None) -> None:
-        """From now on endings given to `after_answer` are written `gather_s` later (None: a few milliseconds)
-        with those of other answers: for a process that gives many. What is not written when the process is
-        killed is counted from the leases, as for any that died. Leases for those who will come are taken
-        in the same transactions (`storage.ledger_spares`)."""
-        if self._behind is None:
-            from freellm_cli.storage.ledger_behind import GATHER_S, Behind
-
-            gather_s = GATHER_S if gather_s is None else gather_s
-            self._behind = Behind(self.together, self._end, self._notice, self._beside(), gather_s)
-
     def write_now(self) -> None:
         """What the thread of `write_behind` does by itself a few milliseconds after an answer."""
         if self._behind is not None:
             self._behind.write(ahead=True)
-
-    def _beside(self) -> Beside:
-        raise NotImplementedError
 
     def _end_behind(self) -> None:
         behind, self._behind = self._behind, None
