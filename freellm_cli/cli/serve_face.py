@@ -12,6 +12,7 @@ from freellm_cli.core.errors import EXIT_DONE, ConfigError
 
 if TYPE_CHECKING:
     from freellm_cli.server.app import App
+    from freellm_cli.server.options import Options
     from freellm_cli.server.overflow import Overflow
     from freellm_cli.services.runtime import Runtime
 
@@ -57,27 +58,27 @@ def serve(
         overrides=overrides,
         notice=face.note,
     )
-    return _serve(face, runtime, show, _overflow(runtime, overrides))
+    return _serve(face, runtime, show, lambda options: _overflow(runtime, overrides, options))
 
 
-def _overflow(runtime: Runtime, overrides: Mapping[str, object]) -> Overflow | None:
+def _overflow(
+    runtime: Runtime, overrides: Mapping[str, object], options: Options
+) -> Overflow | None:
     """What starts a second process, where the settings and this machine allow one."""
     if runtime.settings.serve.processes < 2:
         return None
     from freellm_cli.server import overflow, worker_process
-    from freellm_cli.server.options import options_from
 
     if not overflow.is_possible():
         return None
-    begin = worker_process.begin_with(runtime, overrides, options_from(runtime.settings))
-    return overflow.Overflow(begin)
+    return overflow.Overflow(worker_process.begin_with(runtime, overrides, options))
 
 
 def _serve(
     face: Face,
     runtime: Runtime,
     show: Show | None,
-    overflow: Overflow | None = None,
+    overflow: Callable[[Options], Overflow | None] = lambda options: None,
     *,
     is_rehearsal: bool = False,
 ) -> int:
@@ -88,13 +89,14 @@ def _serve(
     log = AccessLog(
         _log_writer(face), as_json=face.json, clean=lambda text: runtime.redactor.clean(text)
     )
+    options = options_from(runtime.settings)
     app = App(
         runtime,
-        options_from(runtime.settings),
+        options,
         log,
         notice=face.note,
         crash=lambda error: _report(face, error),
-        overflow=overflow,
+        overflow=overflow(options),
     )
     stopping = threading.Event()
     before = _on_signals(stopping)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-GATHER_S = 0.05
+from freellm_cli.server.gathering import Gathering
+
 MOST_WAITING = 10_000
 _SHOWN_CONTENT = 2_000
 _SHOWN_PATH = 500
@@ -139,42 +139,30 @@ class AccessLog:
         self._clean = clean
         self._lines: deque[tuple[float, Entry]] = deque()
         self._foreign: set[str] = set()
-        self._some = threading.Event()
         self._lost = 0
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="access-log", daemon=True)
+        self._gathering = Gathering("access-log", self._hand_on)
 
     def start(self) -> None:
-        self._thread.start()
+        self._gathering.start()
 
     def add(self, entry: Entry) -> None:
         if len(self._lines) >= MOST_WAITING:
             self._lost += 1
             return
         self._lines.append((time.time(), entry))
-        if not self._some.is_set():
-            self._some.set()
+        self._gathering.ring()
 
     def stop(self) -> None:
         """Writes what waits, unless nobody reads it."""
-        self._stopping = True
-        self._some.set()
-        self._thread.join(2.0)
+        self._gathering.stop()
 
-    def _run(self) -> None:
-        while True:
-            self._some.wait()
-            if not self._stopping:
-                time.sleep(GATHER_S)
-            self._some.clear()
-            text = "".join(self._taken())
-            if text:
-                try:
-                    self._write(self._cleaned(text))
-                except (OSError, ValueError):  # nobody reads it any more
-                    self._lines.clear()
-            if self._stopping and not self._lines:
-                return
+    def _hand_on(self) -> None:
+        text = "".join(self._taken())
+        if text:
+            try:
+                self._write(self._cleaned(text))
+            except (OSError, ValueError):  # nobody reads it any more
+                self._lines.clear()
 
     def _cleaned(self, text: str) -> str:
         """The same few words stand in many lines: to look through those is a small part of the work."""

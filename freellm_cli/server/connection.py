@@ -158,13 +158,10 @@ class Connection:
         while data:
             if not can(self.sock, until - self._monotonic(), to_write=True):
                 raise ClientGone
-            data = data[self._send_some(data) :]
+            data = data[self.send_at_once(data) :]
 
-    def send_at_once(self, data: bytes) -> int:
+    def send_at_once(self, data: bytes | memoryview) -> int:
         """As much as the system takes without waiting; how many bytes that were. Raises ClientGone."""
-        return self._send_some(data)
-
-    def _send_some(self, data: bytes | memoryview) -> int:
         try:
             return self.sock.send(data)
         except BlockingIOError:

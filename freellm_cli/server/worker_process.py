@@ -14,7 +14,6 @@ import signal
 import socket
 import sys
 import threading
-import traceback
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from freellm_cli.core.secret import Secret
 from freellm_cli.server import worker_link
 from freellm_cli.server.app import App
 from freellm_cli.server.connection import Connection
+from freellm_cli.server.gathering import Gathering
 from freellm_cli.server.options import Options
 from freellm_cli.server.overflow import is_question
 from freellm_cli.server.worker_link import Link, LinkBroken, Message
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from freellm_cli.core.verdicts import Verdict
     from freellm_cli.server.access_log import Entry
     from freellm_cli.services.pool import PoolTarget
-
-GATHER_S = 0.05
 
 
 def begin_with(
@@ -181,6 +179,8 @@ class WorkerProcess:
         self._tell(worker_link.REFUSAL, json.dumps(names))
 
     def _report(self, error: BaseException) -> None:
+        import traceback
+
         text = "".join(traceback.format_exception(error))
         self._tell(worker_link.CRASH, text)
 
@@ -223,34 +223,22 @@ class EntryPost:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._entries: deque[Entry] = deque()
-        self._some = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="entries", daemon=True)
+        self._gathering = Gathering("entries", self._hand_on)
 
     def start(self) -> None:
-        self._thread.start()
+        self._gathering.start()
 
     def add(self, entry: Entry) -> None:
         self._entries.append(entry)
-        if not self._some.is_set():
-            self._some.set()
+        self._gathering.ring()
 
     def stop(self) -> None:
-        self._stopping.set()
-        self._some.set()
-        self._thread.join(2.0)
+        self._gathering.stop()
 
-    def _run(self) -> None:
-        while True:
-            self._some.wait()
-            self._stopping.wait(GATHER_S)
-            is_last = self._stopping.is_set()
-            self._some.clear()
-            values = []
-            while self._entries:
-                values.append(self._entries.popleft().values())
-            if values:
-                with contextlib.suppress(LinkBroken):
-                    self._link.send(worker_link.ENTRIES, json.dumps(values).encode())
-            if is_last:
-                return
+    def _hand_on(self) -> None:
+        values = []
+        while self._entries:
+            values.append(self._entries.popleft().values())
+        if values:
+            with contextlib.suppress(LinkBroken):
+                self._link.send(worker_link.ENTRIES, json.dumps(values).encode())
