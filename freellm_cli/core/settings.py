@@ -129,7 +129,7 @@ class Settings:
     ) -> None:
         self._values = dict(values or {})
         self._sources = dict(sources or {})
-        self._sections: dict[str, Any] = {}
+        self._providers: dict[str, ProviderSettings] = {}
         self._found: dict[KeyPath, Any] = {}
 
     @classmethod
@@ -230,13 +230,9 @@ class Settings:
     def secrets(self) -> str:
         return self._text("secrets")
 
-    @property
+    @cached_property
     def aliases(self) -> Mapping[str, tuple[str, ...]]:
-        found: dict[str, tuple[str, ...]] | None = self._sections.get("aliases")
-        if found is None:
-            found = {path[1]: value for path, value in self._values.items() if path[0] == "aliases"}
-            self._sections["aliases"] = found
-        return found
+        return {path[1]: value for path, value in self._values.items() if path[0] == "aliases"}
 
     @cached_property
     def routes(self) -> tuple[RouteRule, ...]:
@@ -245,45 +241,36 @@ class Settings:
 
     @cached_property
     def timeouts(self) -> Timeouts:
-        found: Timeouts | None = self._sections.get("timeouts")
-        if found is None:
-            found = Timeouts(*(self.get(("timeouts", name)) for name in Timeouts._fields))
-            self._sections["timeouts"] = found
-        return found
+        return Timeouts(*(self.get(("timeouts", name)) for name in Timeouts._fields))
 
     @cached_property
     def serve(self) -> ServeSettings:
         return self._section("serve", ServeSettings)
 
-    @property
+    @cached_property
     def retry(self) -> RetrySettings:
         return self._section("retry", RetrySettings)
 
-    @property
+    @cached_property
     def discovery(self) -> DiscoverySettings:
         return self._section("discovery", DiscoverySettings)
 
-    @property
+    @cached_property
     def oauth(self) -> OauthSettings:
         return self._section("oauth", OauthSettings)
 
-    @property
+    @cached_property
     def batch(self) -> BatchSettings:
         return self._section("batch", BatchSettings)
 
-    @property
+    @cached_property
     def providers(self) -> tuple[str, ...]:
         """The providers that the settings name."""
-        found: tuple[str, ...] | None = self._sections.get("providers")
-        if found is None:
-            named = (path[1] for path in self._values if path[0] == "providers")
-            found = self._sections["providers"] = tuple(dict.fromkeys(named))
-        return found
+        return tuple(dict.fromkeys(path[1] for path in self._values if path[0] == "providers"))
 
     def provider(self, name: str) -> ProviderSettings:
         """The settings of a provider, all defaults when it is not named."""
-        key = f"providers.{name}"
-        found: ProviderSettings | None = self._sections.get(key)
+        found = self._providers.get(name)
         if found is None:
             values = {}
             for row in BY_NAME.values():
@@ -291,7 +278,7 @@ class Settings:
                     parts = row[0][len(_PROVIDER_PREFIX) :].split(".")
                     given = self._values.get(("providers", name, *parts), row[2])
                     values["models" if parts[-1] == "list" else parts[-1]] = given
-            found = self._sections[key] = ProviderSettings(values)
+            found = self._providers[name] = ProviderSettings(values)
         return found
 
     def provider_tables(self) -> dict[str, dict[str, Any]]:
@@ -362,13 +349,9 @@ class Settings:
         return number
 
     def _section(self, name: str, kind: type[_Table]) -> _Table:
-        found: _Table | None = self._sections.get(name)
-        if found is None:
-            prefix = f"{name}."
-            rows = [row for row in BY_NAME.values() if row[0].startswith(prefix)]
-            values = {row[0][len(prefix) :]: self.get(row[0].split(".")) for row in rows}
-            found = self._sections[name] = kind(values)
-        return found
+        prefix = f"{name}."
+        rows = [row for row in BY_NAME.values() if row[0].startswith(prefix)]
+        return kind({row[0][len(prefix) :]: self.get(row[0].split(".")) for row in rows})
 
 
 def _is_ours(variable: str) -> bool:

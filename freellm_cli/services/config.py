@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -94,11 +95,10 @@ def _doubts(runtime: Runtime, name: str) -> list[Line]:
     from freellm_cli.services.pool import Pool
 
     try:
-        resolve(name, Pool(runtime).book())
+        with contextlib.suppress(ConfigError):  # a known name, which no key reaches yet
+            resolve(name, Pool(runtime).book())
     except UnknownName as error:
         return [Line(f"but {error.message}; {error.hint}", "warn")]
-    except ConfigError:
-        pass  # no key reaches it yet
     return []
 
 

@@ -72,8 +72,7 @@ def is_unlisted(runtime: Runtime, provider: str) -> bool:
 
 def unlisted(runtime: Runtime) -> tuple[str, ...]:
     """The providers that a credential is for and of which no model is known."""
-    usable = dict.fromkeys(item.provider for item in runtime.credentials() if item.enabled)
-    return tuple(name for name in usable if is_unlisted(runtime, name))
+    return tuple(name for name in runtime.usable_providers() if is_unlisted(runtime, name))
 
 
 def fetch_models(runtime: Runtime, provider: ProviderSpec) -> tuple[ModelSpec, ...]:

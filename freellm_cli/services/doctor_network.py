@@ -41,7 +41,7 @@ def without_user(address: str) -> str:
 
 def reach(runtime: Runtime) -> Iterator[Finding]:
     """Each provider that a credential is for: does it answer, and what time is it there."""
-    usable = dict.fromkeys(item.provider for item in runtime.credentials() if item.enabled)
+    usable = runtime.usable_providers()
     if not usable:
         yield Finding("network", INFO, "no provider to try: no key is stored", "freellm setup")
     offsets = []
@@ -136,7 +136,7 @@ def _credential(runtime: Runtime, item: Credential, ask: bool) -> Finding:
 
 def models(runtime: Runtime, *, ask: bool) -> Iterator[Finding]:
     """Of each host whose models only its own list tells, how many there are; asked anew when `ask`."""
-    usable = dict.fromkeys(item.provider for item in runtime.credentials() if item.enabled)
+    usable = runtime.usable_providers()
     for name in usable:
         if not runtime.catalog.models(name):
             yield _models_of(runtime, name, ask, is_all=len(usable) == 1)

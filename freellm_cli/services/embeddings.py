@@ -98,7 +98,7 @@ class _Embedding:
         return plan._replace(targets=tuple(item for item in plan.targets if item.model.id == first))
 
     def _best(self) -> str:
-        usable = {item.provider for item in self._runtime.credentials() if item.enabled}
+        usable = self._runtime.usable_providers()
         for spec in self._runtime.catalog_with_discovered().models():
             fits = "embeddings" in spec.capabilities and spec.status != "closed"
             if fits and spec.provider in usable:

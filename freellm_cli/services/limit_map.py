@@ -65,7 +65,7 @@ def _asked_lately(runtime: Runtime) -> frozenset[str]:
 
 def _targets(runtime: Runtime, provider: str, asked: frozenset[str]) -> list[PoolTarget]:
     pool = Pool(runtime)
-    usable = {item.provider for item in runtime.credentials() if item.enabled}
+    usable = runtime.usable_providers()
     wanted = [name for name in runtime.catalog.provider_ids() if name in usable]
     if provider:
         wanted = [name for name in wanted if name == provider]

@@ -158,7 +158,7 @@ def _fallbacks(
     pool = Pool(runtime)
     needs = _needs(question)
     found: list[str] = []
-    usable = {item.provider for item in pool.credentials() if item.enabled}
+    usable = runtime.usable_providers()
     for provider in runtime.catalog.provider_ids():
         if provider in asked or provider not in usable or len(found) >= MOST_FALLBACKS:
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freellm_cli.core.catalog import ModelSpec
@@ -77,7 +77,7 @@ def measure_models(
 
 def _chosen(runtime: Runtime, names: list[str]) -> list[ModelSpec]:
     catalog = runtime.catalog_with_discovered()
-    usable = {item.provider for item in runtime.credentials() if item.enabled}
+    usable = runtime.usable_providers()
     if not names:
         chosen = [
             model
@@ -97,7 +97,7 @@ def _chosen(runtime: Runtime, names: list[str]) -> list[ModelSpec]:
     )
 
 
-def _named(catalog: Catalog, name: str, usable: set[str]) -> list[ModelSpec]:
+def _named(catalog: Catalog, name: str, usable: Collection[str]) -> list[ModelSpec]:
     model = catalog.model(name)
     if model is not None:
         return [model]

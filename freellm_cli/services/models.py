@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freellm_cli.core.catalog import USES, ModelSpec, ProviderSpec, PublishedLimit
@@ -58,7 +59,7 @@ def list_models(
         raise UsageError(f"--for takes {', '.join(USES)}, not {wanted.use!r}")
     wanted = _provider_or_words(runtime, wanted)
     notices = _refreshed(runtime, wanted) if fresh else _read_first(runtime, wanted)
-    usable = {item.provider for item in runtime.credentials() if item.enabled}
+    usable = runtime.usable_providers()
     catalog = runtime.catalog_with_discovered()
     if wanted.family and not catalog.family(wanted.family):
         nearest = catalog.nearest_models(wanted.family, 3)
@@ -93,15 +94,15 @@ def _provider_or_words(runtime: Runtime, wanted: Filter) -> Filter:
     by_words = wanted._replace(provider="", words=wanted.provider)
     catalog = runtime.catalog_with_discovered()
     every = by_words._replace(all=True)
-    if not any(_passes(m, catalog.provider(m.provider), every, set()) for m in catalog.models()):
+    if not any(_passes(m, catalog.provider(m.provider), every, ()) for m in catalog.models()):
         runtime.catalog.provider(wanted.provider)
     return by_words
 
 
 def _refreshed(runtime: Runtime, wanted: Filter) -> tuple[str, ...]:
-    usable = {item.provider for item in runtime.credentials() if item.enabled}
+    usable = runtime.usable_providers()
     public = {spec.id for spec in runtime.catalog.providers() if spec.list_public}
-    chosen = [wanted.provider] if wanted.provider else sorted(usable | public)
+    chosen = [wanted.provider] if wanted.provider else sorted({*usable, *public})
     outcomes = refresh(runtime, chosen)
     return tuple(
         f"{item.provider}: {item.problem}"
@@ -115,7 +116,7 @@ def _read_first(runtime: Runtime, wanted: Filter) -> tuple[str, ...]:
     """What nobody else can know of a host of one's own is asked of it, and what is known from a list that has
     grown old is asked again. Raises UpstreamError for the first."""
     name = wanted.provider
-    if not name or not _has_way_in(runtime, name) or not runtime.settings.discovery.enabled:
+    if not name or name not in runtime.usable_providers() or not runtime.settings.discovery.enabled:
         return ()
     spec = runtime.catalog.provider(name)
     if is_unlisted(runtime, name):
@@ -123,11 +124,9 @@ def _read_first(runtime: Runtime, wanted: Filter) -> tuple[str, ...]:
     return _refreshed(runtime, wanted) if is_stale(runtime, name) else ()
 
 
-def _has_way_in(runtime: Runtime, provider: str) -> bool:
-    return any(item.provider == provider and item.enabled for item in runtime.credentials())
-
-
-def _passes(model: ModelSpec, provider: ProviderSpec, wanted: Filter, usable: set[str]) -> bool:
+def _passes(
+    model: ModelSpec, provider: ProviderSpec, wanted: Filter, usable: Collection[str]
+) -> bool:
     gone = model.status == "closed" or provider.status == "closed"
     checks = (
         not gone or wanted.all or bool(wanted.provider or wanted.family),
@@ -145,7 +144,7 @@ def _passes(model: ModelSpec, provider: ProviderSpec, wanted: Filter, usable: se
 
 
 def _data(
-    model: ModelSpec, provider: ProviderSpec, usable: set[str], speed: Speed | None
+    model: ModelSpec, provider: ProviderSpec, usable: Collection[str], speed: Speed | None
 ) -> dict[str, Any]:
     limits = model.limits or provider.limits
     return {
@@ -175,7 +174,7 @@ def _data(
     }
 
 
-def _table(models: list[ModelSpec], usable: set[str], speeds: dict[str, Speed]) -> Table:
+def _table(models: list[ModelSpec], usable: Collection[str], speeds: dict[str, Speed]) -> Table:
     rows = []
     for model in models:
         can = ", ".join(word for word in _SHOWN_CAPABILITIES if word in model.capabilities)
@@ -202,7 +201,7 @@ def _nothing(runtime: Runtime, wanted: Filter) -> str:
         return "no model passes these filters"
     if last_list(runtime, wanted.provider) is not None:
         return f"{wanted.provider} names no model that chats or embeds"
-    if _has_way_in(runtime, wanted.provider):
+    if wanted.provider in runtime.usable_providers():
         return f"no model of {wanted.provider} is known: --refresh asks it"
     way = way_in(runtime.catalog.provider(wanted.provider))
     return f"{wanted.provider} is not among your hosts yet: `{way}`"
@@ -253,7 +252,7 @@ def show_model(runtime: Runtime, model_id: str) -> Result:
             raise UnknownName(f"no model is called {model_id!r}", hint=hint, nearest=nearest)
         model = members[0]
     provider = catalog.provider(model.provider)
-    usable = {item.provider for item in runtime.credentials() if item.enabled}
+    usable = runtime.usable_providers()
     speed = measured_speeds(runtime).get(model.id)
     data = _data(model, provider, usable, speed)
     rows: list[tuple[str, str | Cell]] = [

@@ -108,7 +108,7 @@ class Pool:
         return Book(
             catalog=self._catalog,
             aliases=settings.aliases,
-            usable=frozenset(item.provider for item in self.credentials() if item.enabled),
+            usable=frozenset(self._runtime.usable_providers()),
             default_model=settings.default_model,
             reroute_closed=settings.reroute_closed,
         )

@@ -124,6 +124,10 @@ class Runtime:
             self._credentials = all_credentials(self)
         return self._credentials
 
+    def usable_providers(self) -> tuple[str, ...]:
+        """Those that a credential is for which is not switched off; each once, in the credentials' order."""
+        return tuple(dict.fromkeys(item.provider for item in self.credentials() if item.enabled))
+
     @property
     def logins(self) -> LoginStore:
         """The OAuth logins, with tokens as they are at the moment of asking."""

@@ -17,7 +17,7 @@ VIRTUAL = ("auto", "fast", "smart")
 
 def model_rows(runtime: Runtime) -> list[Row]:
     """Everything that may be asked now, best first. Empty without credentials; never asks the network."""
-    usable = {item.provider for item in runtime.credentials() if item.enabled}
+    usable = runtime.usable_providers()
     if not usable:
         return []
     denied = Pool(runtime).book().denied
