@@ -26,34 +26,38 @@ class Crew:
         self._all_gone = threading.Condition(self._lock)
         self._threads = 0
         self._free = 0
-        """Threads that take the next job, those included that are about to begin."""
+        """Threads that nothing is promised to: they wait for a job."""
+        self._waiting = 0
+        """Jobs that are promised to no thread."""
         self._closed = False
         self._elsewhere = elsewhere
 
     def submit(self, job: Job) -> bool:
         """False when there is no room: say so to the client at once."""
         with self._lock:
-            waiting = self._jobs.qsize()
-            more = self._most - self._threads
-            if self._closed or waiting - self._free >= self._backlog + more:
+            is_for_new = not self._free and self._threads < self._most
+            if self._closed:
                 return False
-            is_short = self._free <= waiting and more > 0
-            if is_short:
+            if self._free:
+                self._free -= 1
+            elif is_for_new:
                 self._threads += 1
-                self._free += 1
+            elif self._waiting < self._backlog:
+                self._waiting += 1
+            else:
+                return False
             self._jobs.put(job)
-        if is_short:
+        if is_for_new:
             self._begin()
         return True
 
     def fill(self) -> None:
         """One that was elsewhere is no more: somebody who waits may have a thread for it."""
         with self._lock:
-            is_short = self._free < self._jobs.qsize() and self._threads < self._most
-            if self._closed or not is_short:
+            if self._closed or not self._waiting or self._threads >= self._most:
                 return
+            self._waiting -= 1
             self._threads += 1
-            self._free += 1
         self._begin()
 
     @property
@@ -68,7 +72,7 @@ class Crew:
     @property
     def is_short(self) -> bool:
         """Whether somebody waits for a thread."""
-        return self._free == 0 and not self._jobs.empty()
+        return self._waiting > 0
 
     def _work(self) -> None:
         jobs = self._jobs
@@ -76,15 +80,16 @@ class Crew:
         try:
             while True:
                 job = jobs.get()
-                with lock:
-                    self._free -= 1
                 if job is None:
                     return
                 job()
                 with lock:
                     if self._threads > self._most and not self._closed:
                         return
-                    self._free += 1
+                    if self._waiting:
+                        self._waiting -= 1
+                    else:
+                        self._free += 1
         finally:
             with lock:
                 self._threads -= 1
@@ -102,8 +107,8 @@ class Crew:
 
     @property
     def waiting(self) -> int:
-        """Jobs that nobody has begun."""
-        return self._jobs.qsize()
+        """Jobs that no thread has taken."""
+        return self._waiting
 
     @property
     def threads(self) -> int:
