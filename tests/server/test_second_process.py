@@ -79,6 +79,23 @@ def hard_pressed(
         yield house, overflow
 
 
+def ask_in_vain(sim: Simulator, client: RawClient) -> None:
+    """One question more, which the second process hears nothing to."""
+    sim.fail("stall_before_headers")
+    client.send(question())
+    assert sim.wait_for(lambda counts: counts.stalled == HELD + 1)
+
+
+@contextmanager
+def stopping(house: Served) -> Iterator[list[bool]]:
+    """The server drains meanwhile, for ten seconds at most; after it, what `stop` has said."""
+    said: list[bool] = []
+    thread = threading.Thread(target=lambda: said.append(house.app.stop(10.0)))
+    thread.start()
+    yield said
+    thread.join()
+
+
 def test_it_answers_over_the_same_ledger_and_its_requests_are_seen_here(tmp_path: Path) -> None:
     with (
         simulator() as sim,
@@ -126,9 +143,7 @@ def test_the_death_of_one_process_is_felt_by_its_own_clients_only(tmp_path: Path
         hard_pressed(sim, tmp_path, launch) as (house, overflow),
         RawClient(house.port) as client,
     ):
-        sim.fail("stall_before_headers")
-        client.send(question())
-        assert sim.wait_for(lambda counts: counts.stalled == HELD + 1)
+        ask_in_vain(sim, client)
         assert overflow.lent == 1
         os.kill(launch.processes[0].pid, signal.SIGKILL)
         assert client.sock.recv(1) == b""
@@ -148,14 +163,11 @@ def test_a_stop_waits_for_its_answers_and_for_its_end(tmp_path: Path) -> None:
         sim.fail("delay", delay_s=0.5)
         client.send(question())
         assert house.wait_for(lambda: overflow.lent == 1)
-        stopped: list[bool] = []
-        stopping = threading.Thread(target=lambda: stopped.append(house.app.stop(10.0)))
-        stopping.start()
-        raw = read_one(client.sock)
-        assert raw.status == 200
-        sim.release()
-        stopping.join()
-        assert stopped == [True]
+        with stopping(house) as said:
+            raw = read_one(client.sock)
+            assert raw.status == 200
+            sim.release()
+        assert said == [True]
         assert launch.processes[0].wait(1) == 0
         assert sum("completions 200" in line for line in _lines(house)) == HELD + 1
 
@@ -167,9 +179,7 @@ def test_a_stop_in_a_hurry_ends_its_answers(tmp_path: Path) -> None:
         hard_pressed(sim, tmp_path, launch) as (house, _),
         RawClient(house.port) as client,
     ):
-        sim.fail("stall_before_headers")
-        client.send(question())
-        assert sim.wait_for(lambda counts: counts.stalled == HELD + 1)
+        ask_in_vain(sim, client)
         assert house.app.stop(0.1) is False
         assert sim.wait_for(lambda counts: counts.aborted == HELD + 1)
         assert launch.processes[0].wait(3) == 0

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from freellm_cli.server.worker_link import Link, LinkBroken
 from freellm_cli.server.worker_process import begin_with
 from freellm_cli.services.runtime import Runtime
 from tests.server.test_http import read_one
-from tests.server.test_second_process import HELD, Launched, hard_pressed, question
+from tests.server.test_second_process import HELD, Launched, hard_pressed, question, stopping
 from tests.support.raw_client import RawClient
 from tests.support.serving import PATIENCE, Served, served
 from tests.support.upstream import simulator
@@ -77,14 +77,11 @@ def test_a_signal_to_both_processes_cuts_no_answer(tmp_path: Path) -> None:
         sim.fail("delay", delay_s=2.5)
         client.send(question())
         assert sim.wait_for(lambda counts: counts.requests == HELD + 1)
-        stopped: list[bool] = []
-        stopping = threading.Thread(target=lambda: stopped.append(house.app.stop(10.0)))
         os.kill(launch.processes[0].pid, signal.SIGTERM)
-        stopping.start()
-        assert read_one(client.sock).status == 200
-        sim.release()
-        stopping.join()
-        assert stopped == [True]
+        with stopping(house) as said:
+            assert read_one(client.sock).status == 200
+            sim.release()
+        assert said == [True]
         assert launch.processes[0].wait(PATIENCE) == 0
         assert _answers_logged(house) == HELD + 1
 
@@ -163,6 +160,16 @@ def _connection(sock: socket.socket, held: bytes) -> Connection:
     return connection
 
 
+def _handed_over(
+    overflow: Overflow, client: socket.socket
+) -> tuple[Connection, Callable[[Connection], None]]:
+    """A connection with a question that is to go to the second process, and what takes it there."""
+    connection = _connection(client, question())
+    owner = overflow.owner_for(connection, 3)
+    assert owner is not None
+    return connection, owner
+
+
 class Played:
     """A process that is played here: `end` is its end of the link."""
 
@@ -212,9 +219,7 @@ def test_what_could_not_be_given_to_it_is_served_here(tmp_path: Path) -> None:
     """It dies between the decision and the sending: the connection is neither closed nor counted as lost."""
     client, far = socket.socketpair()
     with client, far, played() as (overflow, inside, launched):
-        connection = _connection(client, question())
-        owner = overflow.owner_for(connection, 3)
-        assert owner is not None
+        connection, owner = _handed_over(overflow, client)
         launched.processes[0].end.cut()
         launched.processes[0].may_end.set()
         owner(connection)
@@ -226,9 +231,7 @@ def test_what_could_not_be_given_to_it_is_served_here(tmp_path: Path) -> None:
 def test_what_nobody_can_make_sense_of_ends_it(tmp_path: Path) -> None:
     client, far = socket.socketpair()
     with client, far, played() as (overflow, inside, launched):
-        connection = _connection(client, question())
-        owner = overflow.owner_for(connection, 3)
-        assert owner is not None
+        connection, owner = _handed_over(overflow, client)
         owner(connection)
         launched.processes[0].may_end.set()
         launched.processes[0].end.send(worker_link.ENTRIES, b"no JSON")
