@@ -15,7 +15,8 @@ from freellm_cli.transport.head import AnswerHead, BadHead, head_size, parse_hea
 from freellm_cli.transport.pool import Connection
 from freellm_cli.transport.turns import Turns
 
-READ_SIZE = 65_536
+READ_SIZE = 8192
+"""As in `server.connection`: more at a look costs a long-lived process memory, and saves few looks."""
 MAX_INTERIM = 16
 _BODILESS = frozenset({204, 304})
 
