@@ -83,6 +83,7 @@ def _serve(
     is_rehearsal: bool = False,
 ) -> int:
     from freellm_cli.server.access_log import AccessLog
+    from freellm_cli.server.affinity import Affinity
     from freellm_cli.server.app import App
     from freellm_cli.server.options import options_from
 
@@ -97,6 +98,7 @@ def _serve(
         notice=face.note,
         crash=lambda error: _report(face, error),
         overflow=overflow(options),
+        affinity=Affinity(),
     )
     stopping = threading.Event()
     before = _on_signals(stopping)

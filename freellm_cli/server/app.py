@@ -28,6 +28,7 @@ from freellm_cli.services.serving import Household, LiveHousehold
 if TYPE_CHECKING:
     import socket
 
+    from freellm_cli.server.affinity import Affinity
     from freellm_cli.server.handlers import Handler
     from freellm_cli.server.overflow import Overflow
 
@@ -70,8 +71,9 @@ class App:
     """`start` listens at once; settings, ledger and catalog are read while the first clients connect.
 
     `crash(error)` is told of faults of ours, for the report. `overflow`: a second process when this one
-    cannot keep up. In such a process, `door` is where its connections come from, `owner_for(connection,
-    serving)` says who else must have a connection's next request, and `keeps_fresh` is False.
+    cannot keep up; `affinity` chooses the processors of both. In such a process, `door` is where its
+    connections come from, `owner_for(connection, serving)` says who else must have a connection's next
+    request, and `keeps_fresh` is False.
     """
 
     def __init__(
@@ -83,6 +85,7 @@ class App:
         notice: Callable[[str], None] = lambda text: None,
         crash: Callable[[BaseException], None] = lambda error: None,
         overflow: Overflow | None = None,
+        affinity: Affinity | None = None,
         door: Waiting | None = None,
         owner_for: Callable[[Connection, int], NewOwner | None] | None = None,
         keeps_fresh: bool = True,
@@ -101,6 +104,7 @@ class App:
             idle_time=options.idle_timeout,
         )
         self.overflow = overflow
+        self._affinity = affinity
         self._owner_for = owner_for
         if overflow is not None:
             overflow.lead_to(self)
@@ -250,6 +254,8 @@ class App:
     def _at_look(self) -> None:
         if self.overflow is not None:
             self.overflow.look(len(self._serving))
+        if self._affinity is not None:
+            self._affinity.look(() if self.overflow is None else self.overflow.processes)
 
     def connected(self, client: socket.socket, held: bytes) -> Connection:
         """A client that another process has begun to listen to; `held`: what it has sent since its last

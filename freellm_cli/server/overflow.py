@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from freellm_cli.server import router, worker_link
 from freellm_cli.server.access_log import Entry
 from freellm_cli.server.connection import Connection
+from freellm_cli.server.load import Load
 from freellm_cli.server.worker_launch import Process, launch_worker
 from freellm_cli.server.worker_link import Link, LinkBroken
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from freellm_cli.server.worker_link import Message
 
-LOOK_EVERY_S = 0.25
 BUSY_LOOKS = 2
 _BUSY_SHARE = 0.8
 IDLE_S = 60.0
@@ -109,7 +109,6 @@ class Overflow:
         self._begin = json.dumps(begin).encode()
         self._launch = launch or launch_worker
         self._idle_s = idle_s
-        self._processor = processor
         self._monotonic = monotonic
         self._inside: Inside
         self._lock = threading.Lock()
@@ -117,7 +116,7 @@ class Overflow:
         self._mate: _Mate | None = None
         self._is_over = False
         self._not_before = float("-inf")
-        self._looked = (monotonic(), processor())
+        self._load = Load(processor, monotonic)
         self._busy_looks = 0
         self._used_at = 0.0
         self._gone = threading.Event()
@@ -135,6 +134,14 @@ class Overflow:
         mate = self._mate
         return 0 if mate is None else mate.lent
 
+    @property
+    def processes(self) -> tuple[int, ...] | None:
+        """The ids of those that help; None while one is starting."""
+        mate = self._mate
+        if mate is not None and mate.takes:
+            return (mate.process.pid,)
+        return () if self._gone.is_set() else None
+
     def lead_to(self, inside: Inside) -> None:
         self._inside = inside
 
@@ -142,16 +149,11 @@ class Overflow:
 
     def look(self, serving: int) -> None:
         """Called while requests run; `serving`: connections that are served here now."""
-        now = self._monotonic()
-        before, spent_before = self._looked
-        if now - before < LOOK_EVERY_S:
+        share = self._load.look()
+        if share is None:
             return
-        spent = self._processor()
-        self._looked = (now, spent)
-        is_busy = serving > 1 and spent - spent_before >= _BUSY_SHARE * (now - before)
-        # A look after a pause tells nothing about now.
-        self._busy_looks = self._busy_looks + 1 if is_busy and now - before < 1.0 else 0
-        if self._busy_looks >= BUSY_LOOKS and now >= self._not_before:
+        self._busy_looks = self._busy_looks + 1 if serving > 1 and share >= _BUSY_SHARE else 0
+        if self._busy_looks >= BUSY_LOOKS and self._monotonic() >= self._not_before:
             self._start()
 
     def _start(self) -> None:

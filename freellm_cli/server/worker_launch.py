@@ -16,6 +16,8 @@ COMMAND = "_serve"
 class Process(Protocol):
     """As subprocess.Popen."""
 
+    pid: int
+
     def wait(self, timeout: float | None = None) -> int: ...
 
     def kill(self) -> None: ...
