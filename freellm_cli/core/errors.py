@@ -3,6 +3,7 @@
     FreellmError
     ├── UsageError            exit 2   HTTP 400   the call itself makes no sense
     │   └── UnknownName       exit 2   HTTP 404   provider, model, credential, alias: with the nearest names
+    │       └── NotServed     exit 2   HTTP 404   its providers say that they have no such model
     ├── ConfigError           exit 3   HTTP 503   a file or setting is wrong; names file, line, key
     │   ├── NoCredential      exit 3   HTTP 503   nothing to call the model with
     │   ├── StoreError        exit 3   HTTP 503   credentials, ledger or cache unreadable, full or read-only
@@ -73,6 +74,10 @@ class UnknownName(UsageError):
     def __init__(self, message: str, *, hint: str = "", nearest: tuple[str, ...] = ()) -> None:
         super().__init__(message, hint=hint)
         self.nearest = nearest
+
+
+class NotServed(UnknownName):
+    """A model that none of the providers which were asked for it has."""
 
 
 class ConfigError(FreellmError):

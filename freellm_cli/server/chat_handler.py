@@ -122,10 +122,12 @@ class Conversation:
         )
         try:
             return self._house.chat.ask(request, options)
-        except (UnknownName, NoCredential, ProviderClosed):
-            if not self._profile.any_model or request.model == "auto":
+        except (UnknownName, NoCredential, ProviderClosed) as error:
+            settings = self._house.runtime.settings
+            instead = self._profile.instead_of(request.model, error, settings)
+            if not instead:
                 raise
-        return self._house.chat.ask(request._replace(model="auto"), options)
+        return self._house.chat.ask(request._replace(model=instead), options)
 
     def _conversation(self, request: ChatRequest) -> str:
         """What stays the same through a conversation: the client's own name for it, or how it began. Only

@@ -173,6 +173,8 @@ def final_error(
     for word in ("context_too_long", "content_filtered", "bad_request"):
         if word in kinds and not (set(kinds) & set(_LIMITED)) and refused is None:
             return _request_error(word, told)
+    if refused is not None and not kinds and _all_rest_as_unknown(refused):
+        return _not_served(asked, refused.reasons[0].text)
     if refused is not None and (not kinds or set(kinds) & set(_LIMITED)):
         return _limited(asked, refused, told)
     if kinds and set(kinds) <= set(_CREDENTIAL):
@@ -227,6 +229,18 @@ def _request_error(kind: str, told: str) -> errors.FreellmError:
     return errors.RequestRefused(f"the provider refused the request: {told}")
 
 
+def _all_rest_as_unknown(refused: Refused) -> bool:
+    """Nothing is limited here: waiting for the end of such a rest would not help."""
+    unknown = {item.target for item in refused.reasons if "rests: model not found" in item.text}
+    return bool(unknown) and unknown == {item.target for item in refused.reasons}
+
+
+def _not_served(asked: str, told: str) -> errors.NotServed:
+    return errors.NotServed(
+        f"no provider serves {asked}: {told}", hint="see `freellm models --refresh`"
+    )
+
+
 def _limited(asked: str, refused: Refused, told: str) -> errors.AllLimited:
     message = f"every target of {asked} is limited"
     if refused.wait_s is not None:
@@ -245,9 +259,7 @@ def _upstream_error(
     asked: str, kinds: list[str], told: str, refused: Refused | None
 ) -> errors.FreellmError:
     if kinds and set(kinds) <= {"model_not_found"}:
-        return errors.UnknownName(
-            f"no provider serves {asked}: {told}", hint="see `freellm models --refresh`"
-        )
+        return _not_served(asked, told)
     message = f"no target of {asked} could answer: {told or 'time ran out'}"
     if not kinds or set(kinds) == {"timeout"}:
         return errors.UpstreamTimeout(message, hint="raise --timeout, or see `freellm why`")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from freellm_cli.core.chat import ChatRequest
+from freellm_cli.core.errors import FreellmError, NotServed
 from freellm_cli.core.faces.base import ReplyStyle
 from freellm_cli.core.faces.errors import HttpRefusal
 from freellm_cli.core.settings import Settings
@@ -43,6 +44,16 @@ class ServeProfile(NamedTuple):
                 hint=f"one of: {', '.join(LANES)}",
             )
         return lane
+
+    def instead_of(self, asked: str, error: FreellmError, settings: Settings) -> str:
+        """The name to ask when `asked` led nowhere with `error`; "" when the client is to be told."""
+        if (
+            isinstance(error, NotServed)
+            and "*" in settings.aliases
+            and asked not in settings.aliases
+        ):
+            return "*"
+        return "auto" if self.any_model and asked != "auto" else ""
 
     def shaped(self, request: ChatRequest) -> ChatRequest:
         """The request with the server's say on thinking: "off" overrules, a level fills in."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from tests.support.serving import HELLO, MODEL, Served
+from tests.support.serving import HELLO, MODEL, Served, served
+from tests.support.upstream import simulator
 
 
 def test_a_question_is_answered_and_who_answered_is_told(house: Served) -> None:
@@ -89,6 +91,17 @@ def test_an_unknown_model_is_404_with_the_nearest_names(house: Served) -> None:
     assert reply.json["error"]["code"] == "model_not_found"
     assert reply.headers["x-should-retry"] == "false"
     assert reply.headers["x-request-id"] in reply.json["error"]["message"]
+
+
+def test_what_a_provider_does_not_know_goes_to_the_alias_for_unknown_names(tmp_path: Path) -> None:
+    question = {**HELLO, "model": "acme/new-one"}
+    for aliases, statuses in (({}, [404, 404]), ({'aliases."*"': [MODEL]}, [200, 200])):
+        with (
+            simulator() as sim,
+            served(sim, tmp_path / str(len(aliases)), settings=aliases) as house,
+        ):
+            sim.model("new-one", provider="acme").missing()
+            assert [house.ask(body=question).status for _ in range(2)] == statuses
 
 
 def test_an_upstream_401_is_never_the_clients_fault(house: Served) -> None:
