@@ -16,6 +16,7 @@
     │   └── TransportFault    exit 6   HTTP 502   no answer came at all: connect, reset, TLS, cut
     ├── CallerGone            exit 130 HTTP 499   nobody waits for the answer any more
     └── RequestRefused        exit 7   HTTP 400   too long, filtered, bad parameter
+        ├── BadField          exit 7   HTTP 400   a field of the wrong kind; `path` names it
         ├── ContextTooLong    exit 7   HTTP 400
         ├── ContentFiltered   exit 7   HTTP 400
         └── AnswerMismatch    exit 7   HTTP 400   the answer does not fit the JSON schema, corrected or not
@@ -184,6 +185,15 @@ class RequestRefused(FreellmError):
     http_status = 400
     error_type = "invalid_request_error"
     code = "invalid_request"
+
+
+class BadField(RequestRefused):
+    """`path` names the field of the body that was refused, such as `messages[2].content`."""
+
+    def __init__(self, path: str, expected: str) -> None:
+        super().__init__(f"{path} must be {expected}", hint="Correct the request, then send it.")
+        self.path = path
+        self.expected = expected
 
 
 class ContextTooLong(RequestRefused):

@@ -125,6 +125,25 @@ def test_text_in_a_foreign_encoding_is_taken_as_well_as_it_can_be(house: Served)
         assert house.ask(body=data, headers={"content-type": "text/plain"}).status == 200
 
 
+def test_what_no_model_could_take_is_400_in_every_dialect_whoever_would_answer(
+    house: Served,
+) -> None:
+    turn = {"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": {"topP": "x"}}
+    odd = {**HELLO, "temperature": "warm"}
+    answers = [
+        house.ask(body=odd),
+        house.ask("/v1/completions", {"model": MODEL, "prompt": "x", "temperature": "warm"}),
+        house.ask("/v1/responses", {"model": MODEL, "input": "x", "temperature": "warm"}),
+        house.ask("/v1/messages", {**odd, "max_tokens": 5}),
+        house.ask(f"/v1beta/models/{MODEL}:generateContent", turn),
+    ]
+    assert [answer.status for answer in answers] == [400] * 5
+    assert [answer.json["error"]["param"] for answer in answers[:3]] == ["temperature"] * 3
+    assert "temperature" in answers[3].json["error"]["message"]
+    assert "generationConfig.topP" in answers[4].json["error"]["message"]
+    assert house.sim.counts.requests == 0
+
+
 def test_what_is_no_json_is_a_400_that_says_where(house: Served) -> None:
     for body in (b"", b"{", b'{"messages":[', b"[" * 100_000, b"nonsense", b"\x00"):
         reply = house.ask(body=body, method="POST")

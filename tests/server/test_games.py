@@ -176,6 +176,12 @@ def herika(house: Served) -> str:
     return said
 
 
+def test_a_game_is_answered_whatever_it_could_do_without(game: Served) -> None:
+    odd = {"n": 2, "stream": "yes", "max_tokens": "lots", "temperature": "warm", "tools": "none"}
+    assert isinstance(talker(game, **odd), str)
+    assert talker(game, messages=5)["param"] == "messages"
+
+
 def test_herika_hears_every_word(game: Served) -> None:
     game.sim.reply(pieces=["I ", "see ", "“mud”\n", "crabs."])
     assert herika(game) == "I see “mud”\ncrabs."
