@@ -17,6 +17,7 @@
     ├── CallerGone            exit 130 HTTP 499   nobody waits for the answer any more
     └── RequestRefused        exit 7   HTTP 400   too long, filtered, bad parameter
         ├── BadField          exit 7   HTTP 400   a field of the wrong kind; `path` names it
+        ├── WrongModel        exit 7   HTTP 400   the model cannot do what is asked: chat, or embed
         ├── ContextTooLong    exit 7   HTTP 400
         ├── ContentFiltered   exit 7   HTTP 400
         └── AnswerMismatch    exit 7   HTTP 400   the answer does not fit the JSON schema, corrected or not
@@ -194,6 +195,12 @@ class BadField(RequestRefused):
         super().__init__(f"{path} must be {expected}", hint="Correct the request, then send it.")
         self.path = path
         self.expected = expected
+
+
+class WrongModel(RequestRefused):
+    """A chat model that is asked for embeddings, or the other way round."""
+
+    path = "model"
 
 
 class ContextTooLong(RequestRefused):

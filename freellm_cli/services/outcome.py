@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from freellm_cli.core import errors
 from freellm_cli.core.chat import Usage
 from freellm_cli.core.http import Headers
+from freellm_cli.core.needs import NO_CHAT
 from freellm_cli.core.verdicts import Verdict
 from freellm_cli.services.attempt import Opened
 from freellm_cli.services.learning import LIMITED as _LIMITED
@@ -201,6 +202,11 @@ def _nothing_fits(asked: str, excluded: list[Excluded]) -> errors.FreellmError:
         return errors.ContextTooLong(
             f"the prompt is too long for every model of {asked} ({reasons})",
             hint="see `freellm models --min-context 200000`",
+        )
+    if any(item.reason == NO_CHAT for item in excluded):
+        return errors.WrongModel(
+            f"{asked} does not chat",
+            hint="`auto` is the best model that does; see `freellm models`",
         )
     if any("takes no" in item.reason for item in excluded):
         return errors.RequestRefused(
