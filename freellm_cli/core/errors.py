@@ -41,7 +41,11 @@ EXIT_CLOSED_PIPE = 141
 
 
 class FreellmError(Exception):
-    """Base of all. `message` is one or two plain sentences; it never holds a secret."""
+    """Base of all. `message` is one or two plain sentences; it never holds a secret.
+
+    `client_hint`: what a client of the server is told in place of `hint`, where that speaks of the command
+    line.
+    """
 
     slug = "internal"
     exit_code = EXIT_INTERNAL
@@ -49,10 +53,11 @@ class FreellmError(Exception):
     error_type = "server_error"
     code = "internal_error"
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", client_hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.client_hint = client_hint or hint
 
     def __str__(self) -> str:
         return self.message
@@ -73,9 +78,22 @@ class UnknownName(UsageError):
     http_status = 404
     code = "model_not_found"
 
-    def __init__(self, message: str, *, hint: str = "", nearest: tuple[str, ...] = ()) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        nearest: tuple[str, ...] = (),
+        client_hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint, client_hint=client_hint)
         self.nearest = nearest
+
+    def again(self) -> UnknownName:
+        """The same, to be raised where this one was kept: a raised exception belongs to one request."""
+        return UnknownName(
+            self.message, hint=self.hint, nearest=self.nearest, client_hint=self.client_hint
+        )
 
 
 class NotServed(UnknownName):

@@ -75,5 +75,5 @@ def unmet(needs: Needs, model: ModelSpec, trains_on_prompts: str) -> str:
             f"the prompt is about {needs.prompt_tokens:,} tokens, its context is {model.context:,}"
         )
     if needs.private and trains_on_prompts != "no":
-        return "its provider may train on prompts (or does not say), and --private was asked"
+        return "its provider may train on prompts (or does not say), and privacy was asked for"
     return ""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from freellm_cli import __version__
-from freellm_cli.core.errors import UnknownName
+from freellm_cli.core.chat import ChatRequest
+from freellm_cli.core.errors import ConfigError, UnknownName
 from freellm_cli.core.faces import models_list
 from freellm_cli.core.faces.errors import HttpRefusal
 from freellm_cli.server import status
@@ -53,7 +55,18 @@ def ollama_generate(app: App, exchange: Exchange, place: Place) -> None:
 def count_tokens(app: App, exchange: Exchange, place: Place) -> None:
     from freellm_cli.core.faces.anthropic_messages import count_tokens as count
 
-    exchange.answer_json(count(parse_json(exchange.body)))
+    body = parse_json(exchange.body)
+    counted = count(body)
+    _refuse_unknown(app, str(body.get("model") or ""))
+    exchange.answer_json(counted)
+
+
+def _refuse_unknown(app: App, model: str) -> None:
+    """Raises UnknownName for a name that a question would be refused for, as the real services do."""
+    household = app.household()
+    if not app.profile_for(household).any_model:
+        with suppress(ConfigError):  # nobody can be asked now, but counting needs nobody
+            household.chat.plan(ChatRequest(model.strip().removeprefix("models/"), [], {}))
 
 
 def gemini_call(app: App, exchange: Exchange, place: Place) -> None:
@@ -63,7 +76,9 @@ def gemini_call(app: App, exchange: Exchange, place: Place) -> None:
     if colon and action == "countTokens":
         from freellm_cli.core.faces.gemini import count_tokens as count
 
-        exchange.answer_json(count(parse_json(exchange.body), model))
+        counted = count(parse_json(exchange.body), model)
+        _refuse_unknown(app, model)
+        exchange.answer_json(counted)
     elif colon and action in ("generateContent", "streamGenerateContent"):
         answer_chat(
             app, exchange, "gemini", path_model=model, stream=action == "streamGenerateContent"

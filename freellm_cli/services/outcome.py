@@ -268,7 +268,11 @@ def _upstream_error(
         return _not_served(asked, told)
     message = f"no target of {asked} could answer: {told or 'time ran out'}"
     if not kinds or set(kinds) == {"timeout"}:
-        return errors.UpstreamTimeout(message, hint="raise --timeout, or see `freellm why`")
+        return errors.UpstreamTimeout(
+            message,
+            hint="raise --timeout, or see `freellm why`",
+            client_hint="see `freellm why`; the settings under [timeouts] say how long it may take",
+        )
     if set(kinds) <= {"overloaded", *_LIMITED}:
         return errors.Overloaded(message, hint="see `freellm why`")
     return errors.UpstreamError(message, hint="see `freellm why`")

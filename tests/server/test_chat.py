@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
+
+import pytest
 
 from tests.support.serving import HELLO, MODEL, Served, served
 from tests.support.upstream import simulator
@@ -91,6 +94,27 @@ def test_an_unknown_model_is_404_with_the_nearest_names(house: Served) -> None:
     assert reply.json["error"]["code"] == "model_not_found"
     assert reply.headers["x-should-retry"] == "false"
     assert reply.headers["x-request-id"] in reply.json["error"]["message"]
+
+
+@pytest.mark.parametrize("name", ["claude-sonnet-4-5", 'a "quoted" one', "x" * 300])
+def test_clients_are_told_of_an_unknown_model_what_mends_it_and_no_option_of_the_command_line(
+    house: Served, name: str
+) -> None:
+    said = house.ask(body={**HELLO, "model": name}).json["error"]["message"]
+    assert " -m" not in said
+    line = said.partition("under [aliases] in config.toml: ")[2].rpartition(")")[0]
+    assert tomllib.loads(line) == {name if len(name) < 80 else "*": "auto"}
+
+
+def test_tokens_are_not_counted_for_a_model_that_nobody_knows(tmp_path: Path) -> None:
+    turn = {"contents": [{"parts": [{"text": "hi"}]}]}
+    for settings, status in (({}, 404), ({"serve.profile": "game"}, 200)):
+        with simulator() as sim, served(sim, tmp_path / str(status), settings=settings) as house:
+            for model, expected in ((MODEL, 200), ("claude-sonnet-4-5", status)):
+                question = {**HELLO, "model": model}
+                assert house.ask("/v1/messages/count_tokens", question).status == expected
+                path = f"/v1beta/models/{model}:countTokens"
+                assert house.ask(path, turn).status == expected
 
 
 def test_what_a_provider_does_not_know_goes_to_the_alias_for_unknown_names(tmp_path: Path) -> None:
