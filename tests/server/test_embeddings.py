@@ -46,3 +46,16 @@ def test_without_a_key_for_any_the_way_to_one_is_told(tmp_path: Path) -> None:
         reply = house.ask("/v1/embeddings", {"model": "auto", "input": "hi"})
     assert reply.status == 503
     assert "freellm keys add gemini" in reply.json["error"]["message"]
+
+
+def test_googles_clients_embed_one_and_many(pool: Served) -> None:
+    content = {"parts": [{"text": "hi"}]}
+    path = "/v1beta/models/gemini-embedding-2:"
+    one = pool.ask(f"{path}embedContent", {"content": content, "outputDimensionality": 128})
+    assert len(one.json["embedding"]["values"]) == 128
+    assert one.headers["x-freellm-model"] == "gemini/gemini-embedding-2"
+    many = pool.ask(f"{path}batchEmbedContents", {"requests": [{"content": content}] * 2})
+    assert len(many.json["embeddings"]) == 2
+    assert many.json["embeddings"][0]["values"]
+    refused = pool.ask("/v1beta/models/m:embedContent", {"content": {"parts": [{"fileData": {}}]}})
+    assert refused.json["error"]["status"] == "INVALID_ARGUMENT"
