@@ -141,7 +141,10 @@ class _Embedding:
             if not self._open:
                 raise final_error(self.plan, self._verdicts, self._excluded)
             lease = self._lease()
-            found = self._ask(lease, self._open[lease.candidate.key])
+            try:
+                found = self._ask(lease, self._open[lease.candidate.key])
+            except WrongModel as error:
+                raise self._wrong(self.plan.route.asked) from error
             if found is not None:
                 return found
 

@@ -33,6 +33,11 @@ def test_a_chat_model_is_refused_with_those_that_embed(pool: Served) -> None:
     assert error["param"] == "model"
 
 
+def test_a_host_without_embeddings_is_refused_likewise(pool: Served) -> None:
+    error = pool.ask("/v1/embeddings", {"model": "groq/what-is-new", "input": "hi"}).json["error"]
+    assert error["message"].startswith("groq/what-is-new makes no embeddings (these do: gemini/")
+
+
 def test_an_embedding_model_is_refused_a_chat(pool: Served) -> None:
     turn = [{"role": "user", "content": "hi"}]
     body = {"model": "mistral/mistral-embed", "messages": turn}
