@@ -3,6 +3,7 @@
     FreellmError
     ├── UsageError            exit 2   HTTP 400   the call itself makes no sense
     │   └── UnknownName       exit 2   HTTP 404   provider, model, credential, alias: with the nearest names
+    │       └── NotServed     exit 2   HTTP 404   its providers say that they have no such model
     ├── ConfigError           exit 3   HTTP 503   a file or setting is wrong; names file, line, key
     │   ├── NoCredential      exit 3   HTTP 503   nothing to call the model with
     │   ├── StoreError        exit 3   HTTP 503   credentials, ledger or cache unreadable, full or read-only
@@ -15,6 +16,8 @@
     │   └── TransportFault    exit 6   HTTP 502   no answer came at all: connect, reset, TLS, cut
     ├── CallerGone            exit 130 HTTP 499   nobody waits for the answer any more
     └── RequestRefused        exit 7   HTTP 400   too long, filtered, bad parameter
+        ├── BadField          exit 7   HTTP 400   a field of the wrong kind; `path` names it
+        ├── WrongModel        exit 7   HTTP 400   the model cannot do what is asked: chat, or embed
         ├── ContextTooLong    exit 7   HTTP 400
         ├── ContentFiltered   exit 7   HTTP 400
         └── AnswerMismatch    exit 7   HTTP 400   the answer does not fit the JSON schema, corrected or not
@@ -38,7 +41,11 @@ EXIT_CLOSED_PIPE = 141
 
 
 class FreellmError(Exception):
-    """Base of all. `message` is one or two plain sentences; it never holds a secret."""
+    """Base of all. `message` is one or two plain sentences; it never holds a secret.
+
+    `client_hint`: what a client of the server is told in place of `hint`, where that speaks of the command
+    line.
+    """
 
     slug = "internal"
     exit_code = EXIT_INTERNAL
@@ -46,10 +53,11 @@ class FreellmError(Exception):
     error_type = "server_error"
     code = "internal_error"
 
-    def __init__(self, message: str, *, hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", client_hint: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.client_hint = client_hint or hint
 
     def __str__(self) -> str:
         return self.message
@@ -70,9 +78,26 @@ class UnknownName(UsageError):
     http_status = 404
     code = "model_not_found"
 
-    def __init__(self, message: str, *, hint: str = "", nearest: tuple[str, ...] = ()) -> None:
-        super().__init__(message, hint=hint)
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        nearest: tuple[str, ...] = (),
+        client_hint: str = "",
+    ) -> None:
+        super().__init__(message, hint=hint, client_hint=client_hint)
         self.nearest = nearest
+
+    def again(self) -> UnknownName:
+        """The same, to be raised where this one was kept: a raised exception belongs to one request."""
+        return UnknownName(
+            self.message, hint=self.hint, nearest=self.nearest, client_hint=self.client_hint
+        )
+
+
+class NotServed(UnknownName):
+    """A model that none of the providers which were asked for it has."""
 
 
 class ConfigError(FreellmError):
@@ -179,6 +204,21 @@ class RequestRefused(FreellmError):
     http_status = 400
     error_type = "invalid_request_error"
     code = "invalid_request"
+
+
+class BadField(RequestRefused):
+    """`path` names the field of the body that was refused, such as `messages[2].content`."""
+
+    def __init__(self, path: str, expected: str) -> None:
+        super().__init__(f"{path} must be {expected}", hint="Correct the request, then send it.")
+        self.path = path
+        self.expected = expected
+
+
+class WrongModel(RequestRefused):
+    """A chat model that is asked for embeddings, or the other way round."""
+
+    path = "model"
 
 
 class ContextTooLong(RequestRefused):

@@ -11,8 +11,9 @@ from typing import Any
 
 from freellm_cli.core.catalog import ModelSpec
 from freellm_cli.core.chat import ChatRequest, Completion, Delta, ToolCall, ToolCallDelta, Usage
-from freellm_cli.core.errors import RequestRefused
+from freellm_cli.core.errors import BadField
 from freellm_cli.core.gemini_turns import field, messages_from_contents
+from freellm_cli.core.request_params import check_params, one_choice, stop_texts
 from freellm_cli.core.think import level_of, level_of_budget
 
 Response = dict[str, Any]
@@ -28,6 +29,7 @@ _PARAMS = {
     "frequencyPenalty": "frequency_penalty",
     "candidateCount": "n",
 }
+_PATHS = {ours: f"generationConfig.{name}" for name, ours in _PARAMS.items()}
 _FORMATS = ("responseMimeType", "responseSchema", "responseJsonSchema")
 _FINISH = {"length": "MAX_TOKENS", "content_filter": "SAFETY"}
 _STATUS = {
@@ -52,13 +54,17 @@ def request_from_gemini(model: str, body: object, stream: bool) -> ChatRequest:
     settings) is kept in `params["google"]` for a target that is Google's. Raises RequestRefused.
     """
     if not isinstance(body, dict):
-        raise RequestRefused("the body must be a JSON object")
+        raise BadField("body", "a JSON object")
     messages = messages_from_contents(body.get("contents"), field(body, "systemInstruction"))
     config = field(body, "generationConfig")
     if not isinstance(config, dict | None):
-        raise RequestRefused("generationConfig must be an object")
+        raise BadField("generationConfig", "an object")
     config = {_camel(key): value for key, value in (config or {}).items() if value is not None}
     params: dict[str, Any] = {_PARAMS[key]: config[key] for key in _PARAMS if key in config}
+    check_params(params, _PATHS)
+    one_choice(params, _PATHS["n"])
+    if "stop" in params:
+        params["stop"] = stop_texts(params["stop"], _PATHS["stop"])
     form = _response_format(config)
     if form:
         params["response_format"] = form
@@ -126,11 +132,11 @@ def _put_tools(params: dict[str, Any], google: dict[str, Any], body: dict[str, A
     functions: list[dict[str, Any]] = []
     tools = body.get("tools") or []
     if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
-        raise RequestRefused("tools must be a list of objects")
+        raise BadField("tools", "a list of objects")
     for tool in tools:
         declared = field(tool, "functionDeclarations") or []
         if not isinstance(declared, list):
-            raise RequestRefused("tools.functionDeclarations must be a list of objects")
+            raise BadField("tools.functionDeclarations", "a list of objects")
         functions += [_function(one) for one in declared if isinstance(one, dict)]
         own = {k: v for k, v in tool.items() if _camel(k) != "functionDeclarations"}
         if own:
@@ -159,7 +165,10 @@ def _tool_choice(config: object) -> tuple[Any, list[str]]:
 
 
 def _function(declared: dict[str, Any]) -> dict[str, Any]:
-    function: dict[str, Any] = {"name": str(declared.get("name") or "")}
+    name = declared.get("name")
+    if not isinstance(name, str) or not name:
+        raise BadField("tools.functionDeclarations.name", "a string")
+    function: dict[str, Any] = {"name": name}
     if declared.get("description"):
         function["description"] = declared["description"]
     schema = field(declared, "parametersJsonSchema") or declared.get("parameters")

@@ -11,8 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 from freellm_cli.core.chat import ChatRequest, Message
-from freellm_cli.core.errors import RequestRefused
+from freellm_cli.core.errors import BadField
 from freellm_cli.core.json_reading import Written
+from freellm_cli.core.request_params import flag, regular_params
 from freellm_cli.core.think import take_think
 
 _ROLES = {
@@ -25,19 +26,7 @@ _ROLES = {
     "function": "tool",
 }
 
-_IRREGULAR = (
-    "max_completion_tokens", "stop", "functions", "function_call", "tools", "tool_choice",
-    "parallel_tool_calls",
-)  # fmt: skip
 _NOT_PARAMS = ("model", "messages", "prompt", "stream", "extra_body")
-
-
-class BadField(RequestRefused):
-    """`path` names the field of the body that was refused, such as `messages[2].content`."""
-
-    def __init__(self, path: str, expected: str) -> None:
-        super().__init__(f"{path} must be {expected}", hint="Correct the request, then send it.")
-        self.path = path
 
 
 def normalise_body(body: object) -> ChatRequest:
@@ -58,13 +47,13 @@ def normalise_body(body: object) -> ChatRequest:
         raise BadField("model", "a string")
     params = {k: v for k, v in body.items() if v is not None and k not in _NOT_PARAMS}
     think = take_think(params)
-    _regular_params(params)
+    regular_params(params)
     return ChatRequest(
         model=(model or "").strip(),
         messages=normalise_messages(_messages_of(body)),
         params=params,
         think=think,
-        stream=body.get("stream") in (True, 1, "true"),
+        stream=flag(body.get("stream"), "stream"),
     )
 
 
@@ -311,48 +300,3 @@ def flat_text(value: object, _levels: int = 3) -> str:
         return ""
     texts = (item.get("text") if isinstance(item, dict) else item for item in value)
     return "".join(flat_text(text, _levels - 1) for text in texts)
-
-
-def _regular_params(params: dict[str, Any]) -> None:
-    if params.keys().isdisjoint(_IRREGULAR):
-        return
-    limit = params.pop("max_completion_tokens", None)
-    if limit is not None:
-        params["max_tokens"] = limit
-    if "stop" in params:
-        stop = params.pop("stop")
-        stops = [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else []
-        stops = [text for text in stops if isinstance(text, str) and text]
-        if stops:
-            params["stop"] = stops
-    functions, choice = params.pop("functions", None), params.pop("function_call", None)
-    if functions and "tools" not in params:
-        params["tools"] = functions
-        if choice is not None and "tool_choice" not in params:
-            params["tool_choice"] = choice
-    if "tools" in params:
-        _regular_tools(params)
-    if not params.get("tools"):
-        params.pop("tools", None)
-        params.pop("tool_choice", None)
-        params.pop("parallel_tool_calls", None)
-
-
-def _regular_tools(params: dict[str, Any]) -> None:
-    tools = params["tools"]
-    if not isinstance(tools, list):
-        raise BadField("tools", "a list")
-    regular = []
-    for at, tool in enumerate(tools):
-        if not isinstance(tool, dict):
-            raise BadField(f"tools[{at}]", "an object")
-        if not isinstance(tool.get("function"), dict) and isinstance(tool.get("name"), str):
-            tool = {
-                "type": "function",
-                "function": {k: v for k, v in tool.items() if k != "type" and v is not None},
-            }
-        regular.append(tool)
-    params["tools"] = regular
-    choice = params.get("tool_choice")
-    if isinstance(choice, dict) and isinstance(choice.get("name"), str):
-        params["tool_choice"] = {"type": "function", "function": {"name": choice["name"]}}

@@ -8,6 +8,8 @@ from freellm_cli.core.chat import ChatRequest
 # A request without max_tokens reserves this much for the answer in token windows; settled later by usage.
 EXPECTED_ANSWER_TOKENS = 600
 
+NO_CHAT, NO_EMBEDDINGS = "does not chat", "makes no embeddings"
+_WRONG_KIND = {"chat": NO_CHAT, "embeddings": NO_EMBEDDINGS}
 _PART_NEEDS = {"image_url": "vision", "input_audio": "audio"}
 
 
@@ -67,11 +69,11 @@ def unmet(needs: Needs, model: ModelSpec, trains_on_prompts: str) -> str:
     """Why this model cannot take the request, in words for a person; "" when it can."""
     missing = sorted(needs.capabilities - model.capabilities)
     if missing and not _is_unknown(model):
-        return f"takes no {', '.join(missing)}"
+        return _WRONG_KIND.get(missing[0]) or f"takes no {', '.join(missing)}"
     if model.context and needs.prompt_tokens > model.context:
         return (
             f"the prompt is about {needs.prompt_tokens:,} tokens, its context is {model.context:,}"
         )
     if needs.private and trains_on_prompts != "no":
-        return "its provider may train on prompts (or does not say), and --private was asked"
+        return "its provider may train on prompts (or does not say), and privacy was asked for"
     return ""

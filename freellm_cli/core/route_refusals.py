@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from freellm_cli.core.routing import Book, Exclusion, Step
 
 _OFFERED = 3
+_LONGEST_ALIAS = 80
 
 
 def ended_note(model: ModelSpec, book: Book) -> str:
@@ -56,6 +57,8 @@ def no_credential(
                 f"{name!r} knows no model of {', '.join(unlisted)}, which is all you have",
                 hint=f"`freellm models {unlisted[0]}` reads what it serves; or name the model, as "
                 f"`-m {unlisted[0]}/MODEL`, or `freellm config set default_model` to it",
+                client_hint=f"`freellm models {unlisted[0]}` reads what it serves; or ask for "
+                f'"{unlisted[0]}/MODEL"',
             )
         return NoCredential(
             "no key and no login is stored, so there is nothing to ask",
@@ -96,7 +99,7 @@ def unknown(name: str, book: Book) -> UnknownName:
     if not slash and name.lower() in ids:
         own = _models_of(name.lower(), book)
         return UnknownName(
-            f"{name} is a provider, and -m wants a model",
+            f"{name} is a provider, and a model is wanted",
             hint=f"did you mean {own[0]}? All: `freellm models {name.lower()}`" if own else "",
             nearest=own,
         )
@@ -107,9 +110,19 @@ def unknown(name: str, book: Book) -> UnknownName:
         close = difflib.get_close_matches(provider, ids, 1, 0.6)
         nearest = (f"{close[0]}/{rest}",) if close else nearest
     if nearest:
-        return UnknownName(said, hint=f"did you mean {', '.join(nearest)}?", nearest=nearest)
-    hint = "`-m auto` takes the best that you have; see `freellm models --recommended`"
-    return UnknownName(said, hint=hint)
+        hint = f"did you mean {', '.join(nearest)}?"
+    else:
+        hint = "`-m auto` takes the best that you have; see `freellm models --recommended`"
+    return UnknownName(said, hint=hint, nearest=nearest, client_hint=_for_clients(name, nearest))
+
+
+def _for_clients(name: str, nearest: Sequence[str]) -> str:
+    """What those can do whose program has the name written into it."""
+    import json
+
+    known = f"did you mean {', '.join(nearest)}? " if nearest else ""
+    written = json.dumps(name if len(name) <= _LONGEST_ALIAS else "*", ensure_ascii=False)
+    return f'{known}"auto" is the best there is; or say under [aliases] in config.toml: {written} = "auto"'
 
 
 def _models_of(provider: str, book: Book) -> tuple[str, ...]:

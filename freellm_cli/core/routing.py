@@ -270,6 +270,10 @@ def _by_bare_name(name: str, book: Book) -> tuple[Step, ...]:
     matches = book.catalog.find(name)
     if not matches and slash and prefix in FOREIGN_PREFIXES:
         matches = book.catalog.find(rest)
+        if not matches and FOREIGN_PREFIXES[prefix]:
+            # A dated name that no list has (gemini-2.0-flash-001) means its family and who came after it.
+            kin = book.catalog.spec_for_unknown(FOREIGN_PREFIXES[prefix], rest).family
+            return _family_steps(kin, book) if kin else ()
     served = tuple(model for model in matches if not _has_ended(model, book))
     return (Step(served or matches, "bare name"),) if matches else ()
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from freellm_cli.core.catalog import ProviderSpec
 from freellm_cli.core.chat import ChatRequest, Target
-from freellm_cli.core.errors import RequestRefused
+from freellm_cli.core.errors import RequestRefused, WrongModel
 from freellm_cli.core.http import HttpRequest
 from freellm_cli.core.secret import Secret
 from freellm_cli.providers.base import EmbeddingAnswer, ModelPage
@@ -90,9 +90,9 @@ class CodeAssist(Google):
     def embeddings(
         self, inputs: list[str], target: Target, secret: Secret | None, *, dimensions: int | None
     ) -> HttpRequest:
-        raise RequestRefused(
+        raise WrongModel(
             "Gemini CLI's login has no embeddings",
-            hint="use gemini/gemini-embedding-001 with a key",
+            hint="`auto` is the best model that makes them; a key of Gemini's opens one",
         )
 
     def read_embeddings(self, body: bytes) -> EmbeddingAnswer:

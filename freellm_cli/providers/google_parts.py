@@ -81,6 +81,7 @@ class Media:
             raise RequestRefused(
                 f"{self._model_id} does not read addresses: {_short(address)}",
                 hint="send the picture or file itself, as a data: URI or with --attach",
+                client_hint="send the picture or file itself, as a data: URI",
             )
         return self._inline(mime or "application/octet-stream", address)
 

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from freellm_cli.core.chat import Target
-from freellm_cli.core.errors import RequestRefused
+from freellm_cli.core.errors import RequestRefused, WrongModel
 from freellm_cli.providers.base import AnswerFault, EmbeddingAnswer
 from freellm_cli.providers.openai_faults import fault_of
 
@@ -22,9 +22,9 @@ def embeddings_body(inputs: list[str], target: Target, dimensions: int | None) -
     RequestRefused."""
     kind = target.quirks.get("embeddings")
     if kind in _NONE:
-        raise RequestRefused(
+        raise WrongModel(
             f"{target.provider} has no embeddings",
-            hint="freellm models lists models that can embed",
+            hint="`auto` is the best model that makes them",
         )
     body: dict[str, Any] = {"model": target.name, "input": inputs}
     if dimensions is not None:

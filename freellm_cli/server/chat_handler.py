@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from freellm_cli.core.chat import ChatRequest, Completion
 from freellm_cli.core.errors import (
+    BadField,
     FreellmError,
     NoCredential,
     ProviderClosed,
@@ -56,7 +57,7 @@ def answer_chat(
     """Answers one question. Raises FreellmError, which the app writes in the dialect, or ClientGone."""
     if exchange.entry is not None:
         exchange.entry.face = face_name
-    ask = _parsed(exchange, face_name, path_model, stream)
+    ask = _parsed(app, exchange, face_name, path_model, stream)
     turns = app.household().runtime.turns
     if not ask.request.stream:  # the pieces of a stream come when they come, and wait for nobody
         turns.take()
@@ -66,8 +67,16 @@ def answer_chat(
         turns.leave()
 
 
-def _parsed(exchange: Exchange, face_name: str, path_model: str, stream: bool | None) -> Ask:
-    ask = registry.face(face_name).parse(parse_json(exchange.body), path_model, stream)
+def _parsed(
+    app: App, exchange: Exchange, face_name: str, path_model: str, stream: bool | None
+) -> Ask:
+    face = registry.face(face_name)
+    body = parse_json(exchange.body)
+    try:
+        ask = face.parse(body, path_model, stream)
+    except BadField as fault:
+        profile = app.profile_for(app.household())
+        ask = profile.forgiven(fault, body, lambda less: face.parse(less, path_model, stream))
     if face_name == "gemini" and stream and "alt=sse" not in exchange.head.query:
         from freellm_cli.core.faces.gemini import as_array
 
@@ -122,10 +131,12 @@ class Conversation:
         )
         try:
             return self._house.chat.ask(request, options)
-        except (UnknownName, NoCredential, ProviderClosed):
-            if not self._profile.any_model or request.model == "auto":
+        except (UnknownName, NoCredential, ProviderClosed) as error:
+            settings = self._house.runtime.settings
+            instead = self._profile.instead_of(request.model, error, settings)
+            if not instead:
                 raise
-        return self._house.chat.ask(request._replace(model="auto"), options)
+        return self._house.chat.ask(request._replace(model=instead), options)
 
     def _conversation(self, request: ChatRequest) -> str:
         """What stays the same through a conversation: the client's own name for it, or how it began. Only

@@ -84,16 +84,16 @@ class Guard:
             fields["access-control-allow-private-network"] = "true"
         return fields
 
-    def check_token(self, headers: Mapping[str, str]) -> None:
+    def check_token(self, headers: Mapping[str, str], query: str = "") -> None:
         """Raises HttpRefusal (401). Without a token set, anything and nothing is right."""
         if self.may_ask(headers):
             return
-        raise HttpRefusal(
-            "this server wants its own key, and the request holds another or none",
-            status=401,
-            code="invalid_api_key",
-            hint="give the client the value of serve.token as its API key",
-        )
+        told = "this server wants its own key, and the request holds another or none"
+        hint = "give the client the value of serve.token as its API key"
+        if any(field.startswith("key=") for field in query.split("&")):
+            told = "a key in the address is not read: addresses end up in logs and histories"
+            hint = "send it in the header x-goog-api-key, or as Authorization: Bearer"
+        raise HttpRefusal(told, status=401, code="invalid_api_key", hint=hint)
 
     def may_ask(self, headers: Mapping[str, str]) -> bool:
         """Whether `check_token` lets this request pass."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 from freellm_cli import __version__
-from freellm_cli.core.errors import UnknownName
+from freellm_cli.core.chat import ChatRequest
+from freellm_cli.core.errors import ConfigError, UnknownName
 from freellm_cli.core.faces import models_list
 from freellm_cli.core.faces.errors import HttpRefusal
 from freellm_cli.server import status
@@ -18,8 +20,10 @@ from freellm_cli.server.router import Place
 from freellm_cli.services.serving_models import model_row, model_rows
 
 if TYPE_CHECKING:
+    from freellm_cli.core.faces.openai_embeddings import EmbeddingAsk
     from freellm_cli.server.app import App
     from freellm_cli.server.exchange import Exchange
+    from freellm_cli.services.embeddings import Embedded
 
 Handler = Callable[["App", "Exchange", Place], None]
 
@@ -53,37 +57,71 @@ def ollama_generate(app: App, exchange: Exchange, place: Place) -> None:
 def count_tokens(app: App, exchange: Exchange, place: Place) -> None:
     from freellm_cli.core.faces.anthropic_messages import count_tokens as count
 
-    exchange.answer_json(count(parse_json(exchange.body)))
+    body = parse_json(exchange.body)
+    counted = count(body)
+    _refuse_unknown(app, str(body.get("model") or ""))
+    exchange.answer_json(counted)
+
+
+def _refuse_unknown(app: App, model: str) -> None:
+    """Raises UnknownName for a name that a question would be refused for, as the real services do."""
+    household = app.household()
+    if not app.profile_for(household).any_model:
+        with suppress(ConfigError):  # nobody can be asked now, but counting needs nobody
+            household.chat.plan(ChatRequest(model.strip().removeprefix("models/"), [], {}))
 
 
 def gemini_call(app: App, exchange: Exchange, place: Place) -> None:
-    """`models/{id}:generateContent`, `:streamGenerateContent`, `:countTokens`."""
+    """`models/{id}:generateContent`, `:streamGenerateContent`, `:countTokens`, `:embedContent`,
+    `:batchEmbedContents`."""
     model, colon, action = place.rest.rpartition(":")
     exchange.dialect = "gemini"
     if colon and action == "countTokens":
         from freellm_cli.core.faces.gemini import count_tokens as count
 
-        exchange.answer_json(count(parse_json(exchange.body), model))
+        counted = count(parse_json(exchange.body), model)
+        _refuse_unknown(app, model)
+        exchange.answer_json(counted)
     elif colon and action in ("generateContent", "streamGenerateContent"):
         answer_chat(
             app, exchange, "gemini", path_model=model, stream=action == "streamGenerateContent"
         )
+    elif colon and action in ("embedContent", "batchEmbedContents"):
+        _gemini_embeddings(app, exchange, model, action)
     else:
         raise HttpRefusal(
-            "of a model's methods, generateContent, streamGenerateContent and countTokens are served",
+            "of a model's methods, generateContent, streamGenerateContent, countTokens, embedContent "
+            "and batchEmbedContents are served",
             status=404,
             code="unknown_url",
         )
 
 
+def _gemini_embeddings(app: App, exchange: Exchange, model: str, method: str) -> None:
+    from freellm_cli.core.faces.gemini_embeddings import embeddings_reply, parse_embeddings
+
+    made = _embedded(app, exchange, parse_embeddings(parse_json(exchange.body), model, method))
+    exchange.answer(200, embeddings_reply(method, made.vectors, prompt_tokens=made.prompt_tokens))
+
+
 def embeddings(app: App, exchange: Exchange, place: Place) -> None:
     from freellm_cli.core.faces.openai_embeddings import embeddings_reply, parse_embeddings
+
+    ask = parse_embeddings(parse_json(exchange.body))
+    made = _embedded(app, exchange, ask._replace(model=ask.model or place.model))
+    body = embeddings_reply(
+        ask, made.vectors, model=ask.model or made.model_id, prompt_tokens=made.prompt_tokens
+    )
+    exchange.answer(200, body)
+
+
+def _embedded(app: App, exchange: Exchange, ask: EmbeddingAsk) -> Embedded:
     from freellm_cli.services.embeddings import Urgency, embed
     from freellm_cli.services.serve_profile import LANE_HEADER
 
     if exchange.entry is not None:
         exchange.entry.face = "embeddings"
-    ask = parse_embeddings(parse_json(exchange.body))
+        exchange.entry.asked = ask.model
     household = app.household()
     runtime = household.runtime
     lane = app.profile_for(household).lane_for(exchange.head.headers.get(LANE_HEADER, ""))
@@ -91,7 +129,7 @@ def embeddings(app: App, exchange: Exchange, place: Place) -> None:
     app.watcher.watch(exchange)
     made = embed(
         runtime,
-        ask.model or place.model,
+        ask.model,
         ask.inputs,
         dimensions=ask.dimensions,
         cancel=exchange.cancel,
@@ -104,13 +142,10 @@ def embeddings(app: App, exchange: Exchange, place: Place) -> None:
         ("x-freellm-attempts", str(made.attempts)),
     ]
     if exchange.entry is not None:
-        exchange.entry.asked, exchange.entry.answered = ask.model, made.model_id
+        exchange.entry.answered = made.model_id
         exchange.entry.credential, exchange.entry.attempts = made.credential, made.attempts
         exchange.entry.prompt_tokens = made.prompt_tokens
-    body = embeddings_reply(
-        ask, made.vectors, model=ask.model or made.model_id, prompt_tokens=made.prompt_tokens
-    )
-    exchange.answer(200, body)
+    return made
 
 
 def models(app: App, exchange: Exchange, place: Place) -> None:
@@ -146,7 +181,13 @@ def _row(app: App, name: str) -> models_list.Row:
 
 
 def gemini_models(app: App, exchange: Exchange, place: Place) -> None:
-    exchange.answer_json(models_list.gemini_list(model_rows(app.household().runtime)))
+    query = parse_qs(exchange.head.query)
+    data = models_list.gemini_list(
+        model_rows(app.household().runtime),
+        page_size=query.get("pageSize", [""])[0],
+        page_token=query.get("pageToken", [""])[0],
+    )
+    exchange.answer_json(data)
 
 
 def gemini_model(app: App, exchange: Exchange, place: Place) -> None:

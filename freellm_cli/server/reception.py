@@ -109,9 +109,8 @@ class Reception:
         if not exchange.body_was_read:
             # What follows on this connection is the body that nobody read.
             exchange.keeps_alive = False
-        message = self._app.cleaned(error.message)
-        if message != error.message:
-            error.message = message
+        error.message = self._app.cleaned(error.message)
+        error.client_hint = self._app.cleaned(error.client_hint)
         exchange.fail(error)
 
     def _handle(self, exchange: Exchange) -> None:
@@ -136,7 +135,7 @@ class Reception:
             return
         route = router.choose(place, head.method, head.path)
         if not route.is_open:
-            self._guard.check_token(headers)
+            self._guard.check_token(headers, head.query)
         coding = headers.get("content-encoding", "identity").lower()
         if coding not in ("", "identity"):
             raise HttpRefusal(

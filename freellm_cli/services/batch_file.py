@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from freellm_cli.core.chat import ChatRequest
-from freellm_cli.core.errors import UsageError
+from freellm_cli.core.errors import BadField, UsageError
 from freellm_cli.core.faces.openai_chat import plain
 from freellm_cli.core.faces.openai_embeddings import EmbeddingAsk, parse_embeddings
-from freellm_cli.core.messages import BadField, normalise_body
+from freellm_cli.core.messages import normalise_body
 from freellm_cli.core.tokens import estimate_request, estimate_text
 
 FORMATS = ("auto", "text", "jsonl")

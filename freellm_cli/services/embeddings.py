@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from freellm_cli.core.errors import CallerGone, NoCredential, TransportFault
+from freellm_cli.core.errors import CallerGone, NoCredential, TransportFault, WrongModel
 from freellm_cli.core.http import Headers
-from freellm_cli.core.needs import Needs
+from freellm_cli.core.needs import NO_EMBEDDINGS, Needs
+from freellm_cli.core.routing import VIRTUAL_NAMES
 from freellm_cli.core.tokens import estimate_text
 from freellm_cli.core.verdicts import Verdict, classify, transport_verdict
 from freellm_cli.providers.base import AnswerFault, EmbeddingAnswer
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _NEEDED = frozenset({"embeddings"})
 BODY_LIMIT = 64 << 20
+_OFFERED = 4
+_WAYS_IN = "`freellm keys add gemini` (or mistral, cohere, nvidia_nim) opens one that does"
 
 
 class Embedded(NamedTuple):
@@ -54,7 +57,8 @@ def embed(
 ) -> Embedded:
     """Vectors of different models have nothing to do with each other, so every attempt asks the same one.
 
-    `model`: "" for the best embedding model that the credentials reach. Raises as `ChatService.ask`.
+    `model`: "", "auto", "fast" or "smart" for the best embedding model that the credentials reach, the same
+    one each time. Raises as `ChatService.ask`.
     """
     call = _Embedding(runtime, model, texts, dimensions, cancel or Cancel(), request_id, urgency)
     return call.run()
@@ -93,20 +97,42 @@ class _Embedding:
         self._ends = runtime.clock.monotonic() + total
 
     def _one_model(self, model: str) -> Plan:
-        plan = Pool(self._runtime).plan(model or self._best(), self._needs)
+        pool = Pool(self._runtime)
+        if not model or (model in VIRTUAL_NAMES and model not in self._runtime.settings.aliases):
+            plan = self._best(pool)
+        else:
+            plan = pool.plan(model, self._needs)
+            if not plan.targets and any(item.reason == NO_EMBEDDINGS for item in plan.excluded):
+                raise self._wrong(model)
         first = plan.targets[0].model.id if plan.targets else ""
         return plan._replace(targets=tuple(item for item in plan.targets if item.model.id == first))
 
-    def _best(self) -> str:
-        usable = self._runtime.usable_providers()
-        for spec in self._runtime.catalog_with_discovered().models():
-            fits = "embeddings" in spec.capabilities and spec.status != "closed"
-            if fits and spec.provider in usable:
-                return spec.id
+    def _best(self, pool: Pool) -> Plan:
+        """Of the first one in the catalog that a credential may ask."""
+        for model_id in self._reached():
+            plan = pool.plan(model_id, self._needs)
+            if plan.targets:
+                return plan
         raise NoCredential(
-            "no stored key reaches a model for embeddings",
-            hint="freellm keys add gemini (or mistral, cohere, nvidia_nim)",
+            "no key of yours reaches a model for embeddings",
+            hint=_WAYS_IN,
         )
+
+    def _reached(self) -> list[str]:
+        """Embedding models of providers that a credential is for."""
+        usable = self._runtime.usable_providers()
+        return [
+            spec.id
+            for spec in self._runtime.catalog_with_discovered().models()
+            if "embeddings" in spec.capabilities
+            and spec.status != "closed"
+            and spec.provider in usable
+        ]
+
+    def _wrong(self, model: str) -> WrongModel:
+        reached = ", ".join(self._reached()[:_OFFERED])
+        hint = f"these do: {reached}; `auto` is the first of them" if reached else _WAYS_IN
+        return WrongModel(f"{model} makes no embeddings", hint=hint)
 
     def run(self) -> Embedded:
         while True:
@@ -115,7 +141,10 @@ class _Embedding:
             if not self._open:
                 raise final_error(self.plan, self._verdicts, self._excluded)
             lease = self._lease()
-            found = self._ask(lease, self._open[lease.candidate.key])
+            try:
+                found = self._ask(lease, self._open[lease.candidate.key])
+            except WrongModel as error:
+                raise self._wrong(self.plan.route.asked) from error
             if found is not None:
                 return found
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from freellm_cli.core import errors
 from freellm_cli.core.chat import Usage
 from freellm_cli.core.http import Headers
+from freellm_cli.core.needs import NO_CHAT
 from freellm_cli.core.verdicts import Verdict
 from freellm_cli.services.attempt import Opened
 from freellm_cli.services.learning import LIMITED as _LIMITED
@@ -173,6 +174,8 @@ def final_error(
     for word in ("context_too_long", "content_filtered", "bad_request"):
         if word in kinds and not (set(kinds) & set(_LIMITED)) and refused is None:
             return _request_error(word, told)
+    if refused is not None and not kinds and _all_rest_as_unknown(refused):
+        return _not_served(asked, refused.reasons[0].text)
     if refused is not None and (not kinds or set(kinds) & set(_LIMITED)):
         return _limited(asked, refused, told)
     if kinds and set(kinds) <= set(_CREDENTIAL):
@@ -199,6 +202,11 @@ def _nothing_fits(asked: str, excluded: list[Excluded]) -> errors.FreellmError:
         return errors.ContextTooLong(
             f"the prompt is too long for every model of {asked} ({reasons})",
             hint="see `freellm models --min-context 200000`",
+        )
+    if any(item.reason == NO_CHAT for item in excluded):
+        return errors.WrongModel(
+            f"{asked} does not chat",
+            hint="`auto` is the best model that does; see `freellm models`",
         )
     if any("takes no" in item.reason for item in excluded):
         return errors.RequestRefused(
@@ -227,6 +235,18 @@ def _request_error(kind: str, told: str) -> errors.FreellmError:
     return errors.RequestRefused(f"the provider refused the request: {told}")
 
 
+def _all_rest_as_unknown(refused: Refused) -> bool:
+    """Nothing is limited here: waiting for the end of such a rest would not help."""
+    unknown = {item.target for item in refused.reasons if "rests: model not found" in item.text}
+    return bool(unknown) and unknown == {item.target for item in refused.reasons}
+
+
+def _not_served(asked: str, told: str) -> errors.NotServed:
+    return errors.NotServed(
+        f"no provider serves {asked}: {told}", hint="see `freellm models --refresh`"
+    )
+
+
 def _limited(asked: str, refused: Refused, told: str) -> errors.AllLimited:
     message = f"every target of {asked} is limited"
     if refused.wait_s is not None:
@@ -245,12 +265,14 @@ def _upstream_error(
     asked: str, kinds: list[str], told: str, refused: Refused | None
 ) -> errors.FreellmError:
     if kinds and set(kinds) <= {"model_not_found"}:
-        return errors.UnknownName(
-            f"no provider serves {asked}: {told}", hint="see `freellm models --refresh`"
-        )
+        return _not_served(asked, told)
     message = f"no target of {asked} could answer: {told or 'time ran out'}"
     if not kinds or set(kinds) == {"timeout"}:
-        return errors.UpstreamTimeout(message, hint="raise --timeout, or see `freellm why`")
+        return errors.UpstreamTimeout(
+            message,
+            hint="raise --timeout, or see `freellm why`",
+            client_hint="see `freellm why`; the settings under [timeouts] say how long it may take",
+        )
     if set(kinds) <= {"overloaded", *_LIMITED}:
         return errors.Overloaded(message, hint="see `freellm why`")
     return errors.UpstreamError(message, hint="see `freellm why`")

@@ -210,7 +210,7 @@ class Pool:
     def _route(self, asked: str) -> Route:
         found = self._routes.get(asked, self._grounds(), lambda: self._route_or_error(asked))
         if isinstance(found, UnknownName):
-            raise UnknownName(found.message, hint=found.hint)
+            raise found.again()
         return found
 
     def _route_or_error(self, asked: str) -> Route | UnknownName:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from freellm_cli.core.errors import UsageError
 from freellm_cli.core.secret import Secret
+from freellm_cli.providers.registry import load_catalog
 from freellm_cli.services.runtime import Runtime
 from freellm_cli.simulator.hosts import HOSTS
 from freellm_cli.simulator.profiles import PROFILES
@@ -36,23 +37,22 @@ def rehearsal(
         ) as folder,
         Simulator(profile) as simulator,
     ):
+        # Only what the catalog knows: another host's name would catch those of models (google/gemini-…).
+        known = load_catalog().provider_ids()
+        played = [name for name in HOSTS if name in known]
+        addresses = {f"providers.{name}.base_url": simulator.base_url(name) for name in played}
         runtime = Runtime(
             env={"HOME": folder, "USERPROFILE": folder},
             config_dir=f"{folder}/config",
             state_dir=f"{folder}/state",
-            overrides={**overrides, **_addresses(simulator)},
+            overrides={**overrides, **addresses},
             notice=notice,
         )
-        known = runtime.catalog.provider_ids()
-        for provider in HOSTS:
-            if provider in known and runtime.catalog.provider(provider).auth != "oauth":
+        for provider in played:
+            if runtime.catalog.provider(provider).auth != "oauth":
                 for number in range(1, _KEYS_EACH + 1):
                     text = f"rehearsal-{provider}-{number}-0123456789abcdef"
                     runtime.vault.add(provider, Secret(text))
         runtime.forget_credentials()
         yield runtime
         simulator.release()
-
-
-def _addresses(simulator: Simulator) -> dict[str, object]:
-    return {f"providers.{name}.base_url": simulator.base_url(name) for name in HOSTS}

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from freellm_cli.core.chat import ChatRequest
-from freellm_cli.core.faces.base import ReplyStyle
+from freellm_cli.core.errors import BadField, FreellmError, NotServed
+from freellm_cli.core.faces.base import Ask, ReplyStyle
 from freellm_cli.core.faces.errors import HttpRefusal
+from freellm_cli.core.request_params import without
 from freellm_cli.core.settings import Settings
 
 LANES = ("interactive", "batch")
@@ -19,7 +22,8 @@ class ServeProfile(NamedTuple):
     """`deadline_s`: until a client has an answer or an error; None: `timeouts.total`.
 
     `any_model`: a model that is unknown, closed or without a key is answered by `auto`: mods have their
-    models written into them. `needs_words`: an answer without text or tool call is a failure.
+    models written into them. `needs_words`: an answer without text or tool call is a failure. `forgives`: a
+    field of the wrong kind is left out where the question is the same without it.
     """
 
     think: str = ""
@@ -27,6 +31,7 @@ class ServeProfile(NamedTuple):
     deadline_s: float | None = None
     any_model: bool = False
     needs_words: bool = False
+    forgives: bool = False
     lane: str = "interactive"
 
     def lane_for(self, named: str) -> str:
@@ -44,6 +49,28 @@ class ServeProfile(NamedTuple):
             )
         return lane
 
+    def forgiven(self, fault: BadField, body: Any, parse: Callable[[Any], Ask]) -> Ask:
+        """`parse(body)`, which has failed with `fault`, without the fields at fault. Raises BadField."""
+        while self.forgives:
+            body = without(body, fault.path)
+            if body is None:
+                break
+            try:
+                return parse(body)
+            except BadField as next_fault:
+                fault = next_fault
+        raise fault
+
+    def instead_of(self, asked: str, error: FreellmError, settings: Settings) -> str:
+        """The name to ask when `asked` led nowhere with `error`; "" when the client is to be told."""
+        if (
+            isinstance(error, NotServed)
+            and "*" in settings.aliases
+            and asked not in settings.aliases
+        ):
+            return "*"
+        return "auto" if self.any_model and asked != "auto" else ""
+
     def shaped(self, request: ChatRequest) -> ChatRequest:
         """The request with the server's say on thinking: "off" overrules, a level fills in."""
         if self.think and (self.think == "off" or request.think is None):
@@ -60,6 +87,7 @@ def profile_of(settings: Settings) -> ServeProfile:
             deadline_s=min(GAME_DEADLINE_S, settings.timeouts.total),
             any_model=True,
             needs_words=True,
+            forgives=True,
             lane=serve.lane,
         )
     return ServeProfile(

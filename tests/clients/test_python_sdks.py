@@ -141,6 +141,11 @@ def test_google_answers_streams_and_counts(server: Served) -> None:
     stream = client.models.generate_content_stream(model="gemini-2.5-flash", contents="hello")
     assert "".join(chunk.text or "" for chunk in stream) == "Ahoj!"
     assert client.models.count_tokens(model="gemini-2.5-flash", contents="hello").total_tokens > 0
+    options = {"output_dimensionality": 64, "task_type": "CLUSTERING"}
+    for model, expected in (("gemini-embedding-2", [64]), ("gemini-embedding-001", [64, 64])):
+        # The SDK takes the newer model's contents for the parts of one.
+        made = client.models.embed_content(model=model, contents=["a", "b"], config=options)
+        assert [len(one.values or ()) for one in made.embeddings or ()] == expected
 
 
 def test_litellm_asks_as_a_client(server: Served) -> None:

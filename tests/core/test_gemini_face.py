@@ -177,7 +177,7 @@ def config(**generation: Any) -> Any:
             {"temperature": 0.5, "top_p": 0.9, "top_k": 4},
         ),
         ({"max_output_tokens": 9, "stop_sequences": ["x"]}, {"max_tokens": 9, "stop": ["x"]}),
-        ({"candidateCount": 1, "seed": 3}, {"n": 1, "seed": 3}),
+        ({"candidateCount": 1, "seed": 3}, {"seed": 3}),
         (
             {"presencePenalty": 1, "frequencyPenalty": 2},
             {"presence_penalty": 1, "frequency_penalty": 2},

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freellm_cli.core.errors import RequestRefused
-from freellm_cli.core.messages import BadField, flat_text, normalise_body, normalise_messages
+from freellm_cli.core.errors import BadField, RequestRefused
+from freellm_cli.core.messages import flat_text, normalise_body, normalise_messages
 
 
 def one(message: dict[str, Any]) -> dict[str, Any]:
@@ -309,7 +309,7 @@ def test_a_body_needs_no_model_and_may_have_a_prompt() -> None:
 
 @pytest.mark.parametrize(
     ("stop", "kept"),
-    [("x", ["x"]), (["x", "", None, "y"], ["x", "y"]), ([], None), ("", None), (5, None)],
+    [("x", ["x"]), (["x", "", None, "y"], ["x", "y"]), ([], None), ("", None), ({}, None)],
 )
 def test_stop_is_a_list_of_texts_or_absent(stop: Any, kept: Any) -> None:
     assert normalise_body({"prompt": "x", "stop": stop}).params.get("stop") == kept

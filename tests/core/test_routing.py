@@ -80,6 +80,14 @@ def test_names_of_other_gateways_are_understood() -> None:
     assert ids(resolve("google/gemini-2.5-flash", book("gemini"))) == ["gemini/gemini-2.5-flash"]
 
 
+def test_a_dated_name_that_no_list_has_leads_to_the_successors_of_its_family() -> None:
+    route = resolve("google/gemini-2.0-flash-001", book("gemini"))
+    assert "gemini/gemini-2.5-flash" in ids(route)
+    assert route.rerouted_from == "gemini/gemini-2.0-flash"
+    with pytest.raises(UnknownName):
+        resolve("google/palm-9", book("gemini"))
+
+
 def test_a_closed_provider_is_rerouted_to_its_family_elsewhere() -> None:
     route = resolve("iflow/kimi-k2", book("nvidia_nim"))
     assert route.rerouted_from == "iflow/kimi-k2"

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import tomllib
+from pathlib import Path
 
-from tests.support.serving import HELLO, MODEL, Served
+import pytest
+
+from tests.support.serving import HELLO, MODEL, Served, served
+from tests.support.upstream import simulator
 
 
 def test_a_question_is_answered_and_who_answered_is_told(house: Served) -> None:
@@ -91,6 +96,38 @@ def test_an_unknown_model_is_404_with_the_nearest_names(house: Served) -> None:
     assert reply.headers["x-request-id"] in reply.json["error"]["message"]
 
 
+@pytest.mark.parametrize("name", ["claude-sonnet-4-5", 'a "quoted" one', "x" * 300])
+def test_clients_are_told_of_an_unknown_model_what_mends_it_and_no_option_of_the_command_line(
+    house: Served, name: str
+) -> None:
+    said = house.ask(body={**HELLO, "model": name}).json["error"]["message"]
+    assert " -m" not in said
+    line = said.partition("under [aliases] in config.toml: ")[2].rpartition(")")[0]
+    assert tomllib.loads(line) == {name if len(name) < 80 else "*": "auto"}
+
+
+def test_tokens_are_not_counted_for_a_model_that_nobody_knows(tmp_path: Path) -> None:
+    turn = {"contents": [{"parts": [{"text": "hi"}]}]}
+    for settings, status in (({}, 404), ({"serve.profile": "game"}, 200)):
+        with simulator() as sim, served(sim, tmp_path / str(status), settings=settings) as house:
+            for model, expected in ((MODEL, 200), ("claude-sonnet-4-5", status)):
+                question = {**HELLO, "model": model}
+                assert house.ask("/v1/messages/count_tokens", question).status == expected
+                path = f"/v1beta/models/{model}:countTokens"
+                assert house.ask(path, turn).status == expected
+
+
+def test_what_a_provider_does_not_know_goes_to_the_alias_for_unknown_names(tmp_path: Path) -> None:
+    question = {**HELLO, "model": "acme/new-one"}
+    for aliases, statuses in (({}, [404, 404]), ({'aliases."*"': [MODEL]}, [200, 200])):
+        with (
+            simulator() as sim,
+            served(sim, tmp_path / str(len(aliases)), settings=aliases) as house,
+        ):
+            sim.model("new-one", provider="acme").missing()
+            assert [house.ask(body=question).status for _ in range(2)] == statuses
+
+
 def test_an_upstream_401_is_never_the_clients_fault(house: Served) -> None:
     for number in (1, 2):
         house.sim.key(f"key-acme-{number}-throw-away-0123456789").bad()
@@ -110,6 +147,25 @@ def test_text_in_a_foreign_encoding_is_taken_as_well_as_it_can_be(house: Served)
     body = '{"messages":[{"role":"user","content":"Привет"}]}'
     for data in (body.encode("cp1251"), b"\xef\xbb\xbf" + body.encode(), b" \n" + body.encode()):
         assert house.ask(body=data, headers={"content-type": "text/plain"}).status == 200
+
+
+def test_what_no_model_could_take_is_400_in_every_dialect_whoever_would_answer(
+    house: Served,
+) -> None:
+    turn = {"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": {"topP": "x"}}
+    odd = {**HELLO, "temperature": "warm"}
+    answers = [
+        house.ask(body=odd),
+        house.ask("/v1/completions", {"model": MODEL, "prompt": "x", "temperature": "warm"}),
+        house.ask("/v1/responses", {"model": MODEL, "input": "x", "temperature": "warm"}),
+        house.ask("/v1/messages", {**odd, "max_tokens": 5}),
+        house.ask(f"/v1beta/models/{MODEL}:generateContent", turn),
+    ]
+    assert [answer.status for answer in answers] == [400] * 5
+    assert [answer.json["error"]["param"] for answer in answers[:3]] == ["temperature"] * 3
+    assert "temperature" in answers[3].json["error"]["message"]
+    assert "generationConfig.topP" in answers[4].json["error"]["message"]
+    assert house.sim.counts.requests == 0
 
 
 def test_what_is_no_json_is_a_400_that_says_where(house: Served) -> None:

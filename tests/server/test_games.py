@@ -70,6 +70,12 @@ def test_talker_is_answered_whatever_model_is_written_into_it(game: Served, mode
     assert words
 
 
+def test_a_model_that_its_provider_does_not_know_is_answered_each_time(game: Served) -> None:
+    game.sim.model("gemini-9-flash", provider="gemini").missing()
+    for _ in range(2):  # the second time, what is missing rests
+        assert isinstance(talker(game, model="gemini/gemini-9-flash"), str)
+
+
 @pytest.mark.parametrize(
     "model",
     [
@@ -168,6 +174,12 @@ def herika(house: Served) -> str:
                 continue
             said += event["choices"][0]["delta"].get("content") or ""
     return said
+
+
+def test_a_game_is_answered_whatever_it_could_do_without(game: Served) -> None:
+    odd = {"n": 2, "stream": "yes", "max_tokens": "lots", "temperature": "warm", "tools": "none"}
+    assert isinstance(talker(game, **odd), str)
+    assert talker(game, messages=5)["param"] == "messages"
 
 
 def test_herika_hears_every_word(game: Served) -> None:

@@ -115,6 +115,16 @@ def test_the_right_key_is_taken_in_any_header(tmp_path: Path, headers: dict[str,
         assert all(seen.key != "sesame-0123456789" for seen in sim.seen)
 
 
+def test_a_key_in_the_address_is_not_read_and_nowhere_repeated(tmp_path: Path) -> None:
+    secret = "sesame-0123456789"
+    with simulator() as sim, served(sim, tmp_path, token=Secret(secret)) as house:
+        reply = house.ask(f"/v1beta/models?alt=sse&key={secret}")
+        assert house.wait_for(lambda: house.log)
+    assert reply.status == 401
+    assert "x-goog-api-key" in reply.json["error"]["message"]
+    assert secret not in "".join([reply.body.decode(), *house.log, *house.told])
+
+
 def test_a_wrong_key_is_401_in_every_dialect_and_asks_nobody(tmp_path: Path) -> None:
     with simulator() as sim, served(sim, tmp_path, token=Secret("sesame-0123456789")) as house:
         for key in (

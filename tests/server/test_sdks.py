@@ -150,4 +150,9 @@ def test_googles_sdk_asks_streams_counts_and_lists(house: Served) -> None:
     assert "".join(piece.text or "" for piece in pieces) == whole.text
     assert client.models.count_tokens(model="both", contents="Hello").total_tokens > 0
     assert any(model.name == "models/both" for model in client.models.list())
+    paged = client.models.list(config={"page_size": 2})
+    assert [model.name for model in paged] == [model.name for model in client.models.list()]
+    made = client.models.embed_content(model="acme/embed-one", contents=["one", "two"])
+    assert len(made.embeddings) == 2
+    assert made.embeddings[0].values
     client.close()

@@ -7,17 +7,17 @@ unknown fields are ignored.
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 from freellm_cli.core.chat import ChatRequest, Message
+from freellm_cli.core.errors import BadField
 from freellm_cli.core.faces.base import Ask, spare_thoughts
-from freellm_cli.core.messages import BadField
+from freellm_cli.core.request_params import check_params, flag
 from freellm_cli.core.think import take_think
 
 Part = dict[str, Any]
 
-_SAME = ("temperature", "top_p", "top_k")
+_SAME = ("max_tokens", "temperature", "top_p", "top_k")
 # OpenAI's hosts refuse a longer `user`.
 _LONGEST_USER = 64
 # Claude Code puts its accounting into the prompt; it differs in every request and means nothing to a
@@ -33,12 +33,7 @@ def parse_messages(body: Any, path_model: str, stream: bool | None) -> Ask:
     if model is not None and not isinstance(model, str):
         raise BadField("model", "a string")
     params = {name: body[name] for name in _SAME if body.get(name) is not None}
-    limit = body.get("max_tokens")
-    if limit is not None:
-        if isinstance(limit, bool) or not isinstance(limit, int | float):
-            raise BadField("max_tokens", "a number")
-        if 0 < limit < math.inf:
-            params["max_tokens"] = int(limit)
+    check_params(params)
     stops = _stops(body.get("stop_sequences"))
     if stops:
         params["stop"] = stops
@@ -52,7 +47,7 @@ def parse_messages(body: Any, path_model: str, stream: bool | None) -> Ask:
         messages=_messages(body),
         params=params,
         think=think,
-        stream=body.get("stream") is True if stream is None else stream,
+        stream=flag(body.get("stream"), "stream") if stream is None else stream,
     )
     return Ask(spare_thoughts(request), memory)
 

@@ -107,8 +107,8 @@ def retry_after_s(error: FreellmError) -> float | None:
 def message_of(error: FreellmError, request_id: str = "") -> str:
     """What a person reads: what happened, what mends it, and the id to look it up by."""
     message = error.message
-    if error.hint:
-        message += f" ({error.hint})"
+    if error.client_hint:
+        message += f" ({error.client_hint})"
     if request_id:
         message += f" [{request_id}]"
     return message

@@ -24,7 +24,6 @@ def parse(body: Any, path_model: str, stream: bool | None) -> Ask:
     Put `"array": True` into the memory (`as_array`) for a stream without `alt=sse`. Raises RequestRefused.
     """
     request = gemini_face.request_from_gemini(path_model, body, bool(stream))
-    request.params.pop("n", None)
     return Ask(spare_thoughts(request), {"thoughts": gemini_face.wants_thoughts(body)})
 
 

@@ -12,9 +12,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from freellm_cli.core.catalog import ModelSpec
+from freellm_cli.core.errors import BadField
 
 CREATED = 1_700_000_000
 """Epoch seconds for every model: nobody knows when they were made, and clients want a number."""
+_GOOGLES_MOST = 1000
+_LONGEST_NUMBER = 10
 _CREATED_AT = "2023-11-14T22:13:20Z"
 
 _PARAMETERS = (
@@ -102,11 +105,35 @@ def anthropic_list(
     }
 
 
-def gemini_list(rows: Iterable[Row]) -> dict[str, Any]:
-    """The answer of `GET /v1beta/models`."""
+def gemini_list(
+    rows: Sequence[Row], *, page_size: str = "", page_token: str = ""
+) -> dict[str, Any]:
+    """The answer of `GET /v1beta/models` (https://ai.google.dev/api/models#method:-models.list): pages of
+    as many as the query says, a thousand at most, which is also what a client gets that says nothing.
+
+    `nextPageToken` stands for the last entry of a page. Raises BadField.
+    """
     from freellm_cli.core.gemini_face import gemini_model
 
-    return {"models": [gemini_model(name, spec) for name, spec in rows]}
+    size = int(page_size) if page_size.isdecimal() and len(page_size) < _LONGEST_NUMBER else 0
+    if page_size and not size and page_size.strip("0"):
+        raise BadField("pageSize", "a whole number")
+    start = 0
+    if page_token:
+        marks = [_mark(name) for name, _ in rows]
+        if page_token not in marks:
+            raise BadField("pageToken", "the nextPageToken of an earlier page")
+        start = marks.index(page_token) + 1
+    end = start + min(size or _GOOGLES_MOST, _GOOGLES_MOST)
+    page: dict[str, Any] = {"models": [gemini_model(name, spec) for name, spec in rows[start:end]]}
+    if end < len(rows):
+        page["nextPageToken"] = _mark(rows[end - 1][0])
+    return page
+
+
+def _mark(name: str) -> str:
+    """A token that needs no escape in an address, whatever the name holds."""
+    return name.encode("utf-8", "replace").hex()
 
 
 def ollama_tags(rows: Iterable[Row]) -> dict[str, Any]:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from freellm_cli.core.chat import Completion, Usage
-from freellm_cli.core.errors import FreellmError
+from freellm_cli.core.errors import BadField, FreellmError
 from freellm_cli.core.faces.base import Ask, ReplyHead, spare_thoughts
 from freellm_cli.core.faces.blocks import CALL, TEXT, Block, BlockWriter, arguments_object
 from freellm_cli.core.faces.errors import ollama_error
 from freellm_cli.core.faces.frames import NDJSON, dump
 from freellm_cli.core.faces.openai_chat import plain, whole_text
-from freellm_cli.core.messages import BadField, normalise_body
+from freellm_cli.core.messages import normalise_body
+from freellm_cli.core.request_params import flag
 
 error_body = ollama_error
 
@@ -69,8 +70,15 @@ def _ask(body: dict[str, Any], turns: list[Any]) -> Ask:
     options = body.get("options")
     if isinstance(options, dict):
         given.update((ours, options.get(name)) for name, ours in _OPTIONS.items())
-    request = plain(normalise_body(given))._replace(stream=body.get("stream") is not False)
-    return Ask(spare_thoughts(request))
+    try:
+        request = plain(normalise_body(given))
+    except BadField as fault:
+        named = next(
+            (f"options.{name}" for name, ours in _OPTIONS.items() if ours == fault.path), ""
+        )
+        raise BadField(named or fault.path, fault.expected) from None
+    stream = flag(body.get("stream"), "stream", usually=True)
+    return Ask(spare_thoughts(request._replace(stream=stream)))
 
 
 def _format(given: object) -> dict[str, Any] | None:

@@ -24,6 +24,7 @@ from freellm_cli.core.faces.base import Ask, CallIds, ReplyHead, shown_images, s
 from freellm_cli.core.faces.errors import openai_error
 from freellm_cli.core.faces.frames import COMMENT, DONE, EVENT_STREAM, dump, text_json
 from freellm_cli.core.messages import normalise_body
+from freellm_cli.core.request_params import one_choice
 
 # Provider fields that OpenAI clients keep and send back: OpenRouter's thoughts
 # (https://openrouter.ai/docs/use-cases/reasoning-tokens) and Google's signatures
@@ -41,14 +42,13 @@ def parse(body: Any, path_model: str, stream: bool | None) -> Ask:
 
 
 def plain(request: ChatRequest) -> ChatRequest:
-    """`request` without what the face itself answers for: usage in the stream, one choice, and the
-    zero or less that front ends write for "no limit"."""
+    """`request` without what the face itself answers for: usage in the stream, and one choice. Raises
+    BadField for more."""
     params = request.params
-    for name in ("stream_options", "n", "best_of"):
+    for name in ("stream_options", "best_of"):
         params.pop(name, None)
-    limit = params.get("max_tokens")
-    if isinstance(limit, int | float) and limit <= 0:
-        del params["max_tokens"]
+    if "n" in params:
+        one_choice(params)
     return request
 
 

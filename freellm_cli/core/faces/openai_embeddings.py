@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from freellm_cli.core.errors import BadField
 from freellm_cli.core.faces.frames import dump
-from freellm_cli.core.messages import BadField
 
 
 class EmbeddingAsk(NamedTuple):

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from freellm_cli.core.chat import Completion, Delta, Usage
-from freellm_cli.core.errors import FreellmError
+from freellm_cli.core.errors import BadField, FreellmError
 from freellm_cli.core.faces.base import Ask, ReplyHead, spare_thoughts
 from freellm_cli.core.faces.errors import openai_error
 from freellm_cli.core.faces.frames import COMMENT, DONE, EVENT_STREAM, dump, text_json
 from freellm_cli.core.faces.openai_chat import memory_of, plain, usage_json, whole_text
-from freellm_cli.core.messages import BadField, normalise_body
+from freellm_cli.core.messages import normalise_body
 
 DEFAULT_MAX_TOKENS = 16
 """As OpenAI documents it."""

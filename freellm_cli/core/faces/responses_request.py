@@ -7,13 +7,14 @@ items are ignored.
 from __future__ import annotations
 
 import json
-import math
 from typing import Any
 
 from freellm_cli.core.chat import ChatRequest, Message
+from freellm_cli.core.errors import BadField
 from freellm_cli.core.faces.base import Ask, spare_thoughts
 from freellm_cli.core.faces.responses_tools import Tools, call_arguments, chosen, wire_name
-from freellm_cli.core.messages import BadField, normalise_messages
+from freellm_cli.core.messages import normalise_messages
+from freellm_cli.core.request_params import check_params, flag, stop_texts
 from freellm_cli.core.think import take_think
 
 _SAME = ("temperature", "top_p", "top_logprobs", "seed", "stop", "user")
@@ -52,7 +53,7 @@ def parse_responses(body: Any, path_model: str, stream: bool | None) -> Ask:
         messages=messages,
         params=params,
         think=think,
-        stream=body.get("stream") is True if stream is None else stream,
+        stream=flag(body.get("stream"), "stream") if stream is None else stream,
     )
     return Ask(spare_thoughts(request), _memory(body, tools))
 
@@ -67,14 +68,12 @@ def _refuse_stored(body: dict[str, Any]) -> None:
 
 def _params(body: dict[str, Any], tools: Tools) -> dict[str, Any]:
     params = {name: body[name] for name in _SAME if body.get(name) is not None}
-    if isinstance(params.get("stop"), str):
-        params["stop"] = [params["stop"]]
+    if "stop" in params:
+        params["stop"] = stop_texts(params["stop"])
     limit = body.get("max_output_tokens")
     if limit is not None:
-        if isinstance(limit, bool) or not isinstance(limit, int | float):
-            raise BadField("max_output_tokens", "a number")
-        if 0 < limit < math.inf:
-            params["max_tokens"] = int(limit)
+        params["max_tokens"] = limit
+    check_params(params, {"max_tokens": "max_output_tokens"})
     choice = chosen(body.get("tool_choice"), tools)
     if tools.functions:
         params["tools"] = tools.functions

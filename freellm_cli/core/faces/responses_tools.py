@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
+from freellm_cli.core.errors import BadField
 from freellm_cli.core.faces.blocks import arguments_object
-from freellm_cli.core.messages import BadField
 
 FUNCTION = "function"
 CUSTOM = "custom"

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from freellm_cli.core.errors import BadField
 from freellm_cli.core.faces.anthropic_request import parse_messages
-from freellm_cli.core.messages import BadField
 from tests.support.faces import ASKED
 
 PIXEL = {"type": "base64", "media_type": "image/png", "data": "QUJD"}

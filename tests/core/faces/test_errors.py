@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from freellm_cli.core import errors
+from freellm_cli.core.errors import BadField
 from freellm_cli.core.faces.errors import HttpRefusal, error_reply, retry_headers
 from freellm_cli.core.faces.registry import FACE_NAMES, face
-from freellm_cli.core.messages import BadField
 
 
 def reply(error: errors.FreellmError, name: str = "openai") -> tuple[int, dict[str, str], Any]:

@@ -43,7 +43,7 @@ def test_an_array_that_breaks_off_is_still_json() -> None:
 
 
 def test_the_path_names_model_and_stream() -> None:
-    body = {"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": {"candidateCount": 2}}
+    body = {"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": {"candidateCount": 1}}
     request = face("gemini").parse(body, "models/gemini-2.5-flash", False).request
     assert (request.model, request.stream, request.params) == ("gemini-2.5-flash", False, {})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from freellm_cli.core.catalog import ModelSpec
+from freellm_cli.core.errors import BadField
 from freellm_cli.core.faces.models_list import (
     anthropic_list,
     anthropic_model,
@@ -101,3 +102,31 @@ def test_googles_and_ollamas_lists() -> None:
     assert shown["capabilities"] == ["completion", "tools", "vision", "thinking"]
     assert shown["model_info"]["freellm.context_length"] == 131072
     assert ollama_show("smart")["capabilities"] == ["completion"]
+
+
+def test_googles_list_comes_in_pages_without_gaps() -> None:
+    rows = [(f"acme/größe-{number}&+", None) for number in range(5)]
+    found, token = [], ""
+    for expected in (2, 2, 1):
+        page = gemini_list(rows, page_size="2", page_token=token)
+        assert len(page["models"]) == expected
+        found += [model["name"] for model in page["models"]]
+        token = page.get("nextPageToken", "")
+    assert token == ""
+    assert found == [f"models/{name}" for name, _ in rows]
+
+
+def test_googles_pages_are_a_thousand_at_most() -> None:
+    rows = [(f"m{number}", None) for number in range(1001)]
+    for size in ("", "0", "5000"):
+        page = gemini_list(rows, page_size=size)
+        assert len(page["models"]) == 1000
+        assert len(gemini_list(rows, page_token=page["nextPageToken"])["models"]) == 1
+
+
+@pytest.mark.parametrize(
+    "query", [{"page_size": "-1"}, {"page_size": "many"}, {"page_token": "made-up"}]
+)
+def test_googles_pages_refuse_what_is_none(query: dict[str, str]) -> None:
+    with pytest.raises(BadField):
+        gemini_list(ROWS, **query)

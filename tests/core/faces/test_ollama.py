@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from freellm_cli.core.chat import Completion, Delta
-from freellm_cli.core.errors import UpstreamError
+from freellm_cli.core.errors import BadField, UpstreamError
 from freellm_cli.core.faces.registry import face
-from freellm_cli.core.messages import BadField
 from tests.support.faces import ASKED, STORY, TOLD, asked, lines, stream, whole, writer
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from freellm_cli.core.errors import BadField
 from freellm_cli.core.faces.openai_embeddings import (
     EmbeddingAsk,
     embeddings_reply,
     parse_embeddings,
 )
-from freellm_cli.core.messages import BadField
 
 
 def test_one_text_or_many() -> None:

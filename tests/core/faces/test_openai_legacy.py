@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 
 from freellm_cli.core.chat import Completion, Delta
-from freellm_cli.core.errors import UpstreamError
+from freellm_cli.core.errors import BadField, UpstreamError
 from freellm_cli.core.faces.registry import face
-from freellm_cli.core.messages import BadField
 from tests.support.faces import asked, events, stream, whole
 
 
@@ -33,7 +32,7 @@ def test_a_suffix_asks_to_fill_in() -> None:
 
 
 def test_what_has_no_meaning_here_is_not_asked_upstream() -> None:
-    request = asked("completions", n=2, best_of=3, logprobs=5, echo=True).request
+    request = asked("completions", n=1, best_of=3, logprobs=5, echo=True).request
     assert request.params == {"max_tokens": 500}
 
 

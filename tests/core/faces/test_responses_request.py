@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from freellm_cli.core.errors import BadField
 from freellm_cli.core.faces.responses_request import parse_responses
-from freellm_cli.core.messages import BadField
 
 FUNCTION = {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": False}
 PATCH = {
