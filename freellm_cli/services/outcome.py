@@ -17,6 +17,7 @@ from freellm_cli.storage.ledger_endings import Ending
 from freellm_cli.storage.ledger_values import Lease, Refused
 
 if TYPE_CHECKING:
+    from freellm_cli.core.routing import Route
     from freellm_cli.services.runtime import Runtime
     from freellm_cli.storage.ledger_reports import Trace
 
@@ -130,6 +131,13 @@ def settle_answer(runtime: Runtime, given: Given, trace: Trace) -> None:
             lesson=learn if has_taught else None,
         )
     )
+
+
+def notices(route: Route, target: PoolTarget) -> tuple[str, ...]:
+    """What the caller must be told beside an answer of `target`."""
+    if route.rerouted_from and target.model.id != route.rerouted_from:
+        return (f"{route.ended}; {target.model.id} answers instead",)
+    return ()
 
 
 def other_address(runtime: Runtime, target: PoolTarget, verdict: Verdict) -> str:
