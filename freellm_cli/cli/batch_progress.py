@@ -18,8 +18,10 @@ _CLOCK_FROM_S = 3600.0
 @contextlib.contextmanager
 def watcher(face: Face) -> Iterator[Callable[[Progress], None]]:
     """What the batch tells its progress to."""
-    if face.quiet or face.json:
+    if face.quiet:
         yield lambda progress: None
+    elif face.json:
+        yield _once_interrupted(face.note)
     elif face.is_terminal(face.err) and face.env.get("TERM") != "dumb":
         with _bar(face) as show:
             yield show
@@ -29,9 +31,11 @@ def watcher(face: Face) -> Iterator[Callable[[Progress], None]]:
 
 def _plain(face: Face) -> Callable[[Progress], None]:
     last = time.monotonic()
+    tell_interrupted = _once_interrupted(face.note)
 
     def show(progress: Progress) -> None:
         nonlocal last
+        tell_interrupted(progress)
         if time.monotonic() - last >= PLAIN_EVERY_S:
             last = time.monotonic()
             share = 100 * progress.done // max(1, progress.total)
@@ -50,12 +54,28 @@ def _bar(face: Face) -> Iterator[Callable[[Progress], None]]:
     columns: list[Any] = [BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}")]
     with RichProgress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None)
+        tell_interrupted = _once_interrupted(bar.console.print)
 
         def show(progress: Progress) -> None:
+            tell_interrupted(progress)
             words = words_of(progress)
             bar.update(task, total=progress.total, completed=progress.done, description=words)
 
         yield show
+
+
+def _once_interrupted(say: Callable[[str], None]) -> Callable[[Progress], None]:
+    """Says after the first Ctrl-C what happens now."""
+    told = False
+
+    def show(progress: Progress) -> None:
+        nonlocal told
+        if progress.interrupted and progress.running and not told:
+            told = True
+            rows = "1 row" if progress.running == 1 else f"{progress.running} rows"
+            say(f"letting {rows} end; Ctrl-C again stops now")
+
+    return show
 
 
 def words_of(progress: Progress) -> str:
