@@ -40,6 +40,8 @@ class BatchWords(NamedTuple):
 
 def run_batch(face: Face, words: BatchWords) -> int:
     """Plans or runs it. Raises any FreellmError."""
+    if words.out is None and not words.plan:
+        face.require_output()
     with _source(face, words) as path:
         batch = Batch(face.runtime, path, _options(words))
         if words.plan:

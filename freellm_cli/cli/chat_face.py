@@ -30,6 +30,7 @@ def chat(face: Face, options: ChatOptions) -> int:
         from freellm_cli.cli import session
 
         return session.run_session(face, options)
+    face.require_output()
     schema = _schema(options)
     question = read_question(face, options)
     conversation = begin(face, question.options)
