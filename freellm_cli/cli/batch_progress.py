@@ -13,6 +13,7 @@ from freellm_cli.services.spell import spell_seconds
 
 PLAIN_EVERY_S = 10.0
 _CLOCK_FROM_S = 3600.0
+_FAULT_LENGTH = 100
 
 
 @contextlib.contextmanager
@@ -79,10 +80,15 @@ def _once_interrupted(say: Callable[[str], None]) -> Callable[[Progress], None]:
 
 
 def words_of(progress: Progress) -> str:
-    """Such as "3 running, 2 waiting for a limit, done in 5 h 20 min (at 09:04)"."""
+    """Such as "3 running, 2 waiting for a limit, done in 5 h 20 min (at 09:04)", or "0 running, 2 waiting
+    after a failure (server error: The name of api.groq.com has no address)"."""
     parts = [f"{progress.running} running"]
     if progress.waiting:
-        parts.append(f"{progress.waiting} waiting for a limit")
+        fault = progress.fault.rstrip(".")
+        if len(fault) > _FAULT_LENGTH:
+            fault = fault[:_FAULT_LENGTH] + "…"
+        what = f"after a failure ({fault})" if fault else "for a limit"
+        parts.append(f"{progress.waiting} waiting {what}")
     if progress.errors:
         parts.append(f"{progress.errors} errors")
     if progress.ends_at is not None:

@@ -33,11 +33,11 @@ from freellm_cli.services.batch_values import BatchOptions, Progress, Watch
 from freellm_cli.services.batch_width import Width
 from freellm_cli.services.results import Line, Result
 from freellm_cli.services.spell import spell_seconds
+from freellm_cli.services.wait_words import Wait, first_to_be_free
 from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
-    from freellm_cli.services.wait_words import Wait
 
 PASSES = 2
 """A row that a provider failed gets another chance at the end."""
@@ -85,6 +85,7 @@ class BatchRun:
         self._pass = 1
         self._put_off = 0
         self._faults_in_a_row = 0
+        self._fault_waited_for = ""
         self._resumed = output.states.done
         self._errors = 0
         self._by: Counter[str] = Counter()
@@ -269,6 +270,9 @@ class BatchRun:
 
     def _about_to_wait(self, found: Wait) -> None:
         self._check_stopping()
+        reason = first_to_be_free(found.reasons)
+        if reason is not None:
+            self._fault_waited_for = reason.fault
 
     def _check_stopping(self) -> None:
         if self._stopping.is_set():
@@ -280,6 +284,7 @@ class BatchRun:
         self._output.answered(row.number, asked.line)
         with self._changed:
             self._faults_in_a_row = 0
+            self._fault_waited_for = ""
             self._by[asked.model] += 1
             self._tokens[0] += asked.prompt_tokens
             self._tokens[1] += asked.completion_tokens
@@ -324,8 +329,9 @@ class BatchRun:
             len(self._unsent),
             self._width.now,
             sum(self._tokens),
-            self._ends_at,
+            None if self._fault_waited_for else self._ends_at,
             self._interrupted,
+            self._fault_waited_for,
         )
 
     def _forecast(self, share_left: float) -> float | None:

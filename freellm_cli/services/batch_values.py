@@ -25,8 +25,8 @@ class BatchOptions(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """`ends_at`: wall time, None when nobody knows. `waiting`: rows that stand in line for a limit.
-    `interrupted`: only what is running is still let end."""
+    """`ends_at`: wall time, None when nobody knows. `waiting`: rows that stand in line, for a limit or,
+    when `fault` says what failed, for the rest after it. `interrupted`: only what is running is let end."""
 
     total: int
     done: int
@@ -37,6 +37,7 @@ class Progress(NamedTuple):
     tokens: int
     ends_at: float | None
     interrupted: bool = False
+    fault: str = ""
 
 
 Watch = Callable[[Progress], None]

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from freellm_cli.storage.ledger_reports import Trace
 
 _TOLD = 40
+_UNREACHED = ("fault-dns", "fault-connect", "fault-connect_timeout", "fault-tls")
+_HINT_UNREACHED = (
+    "`freellm doctor --online` tests the network and every provider; see `freellm why`"
+)
 _CREDENTIAL = ("auth_invalid", "auth_forbidden", "key_suspended", "payment_required")
 
 
@@ -192,7 +196,8 @@ def final_error(
         return errors.AllLimited(
             f"every target of {asked} is limited: {told}", hint="see `freellm limits`"
         )
-    return _upstream_error(asked, kinds, told, refused)
+    unreached = bool(kinds) and all(verdict.reason in _UNREACHED for _, verdict in verdicts)
+    return _upstream_error(asked, kinds, told, unreached=unreached)
 
 
 def _told_kind(verdict: Verdict) -> str:
@@ -236,21 +241,26 @@ def _request_error(kind: str, told: str) -> errors.FreellmError:
 
 
 def _limited(asked: str, refused: Refused, told: str) -> errors.AllLimited:
-    message = f"every target of {asked} is limited"
+    from freellm_cli.services.wait_words import first_to_be_free
+
+    reason = first_to_be_free(refused.reasons)
+    fault = "" if told or reason is None else reason.fault
+    message = f"every target of {asked} {'rests after a failure' if fault else 'is limited'}"
     if refused.wait_s is not None:
         message += f"; the first is free in {spell_seconds(refused.wait_s)}"
-    if told:
-        message += f" ({told})"
+    if told or fault:
+        message += f" ({told or fault.rstrip('.')})"
+    hint = "`freellm limits` shows the windows; another key or an alias with a fallback helps"
     return errors.AllLimited(
         message,
-        hint="`freellm limits` shows the windows; another key or an alias with a fallback helps",
+        hint=_HINT_UNREACHED if fault else hint,
         retry_after_s=refused.wait_s,
         daily=refused.daily,
     )
 
 
 def _upstream_error(
-    asked: str, kinds: list[str], told: str, refused: Refused | None
+    asked: str, kinds: list[str], told: str, *, unreached: bool
 ) -> errors.FreellmError:
     if kinds and set(kinds) <= {"model_not_found"}:
         return errors.UnknownName(
@@ -258,10 +268,11 @@ def _upstream_error(
         )
     message = f"no target of {asked} could answer: {told or 'time ran out'}"
     if not kinds or set(kinds) == {"timeout"}:
-        return errors.UpstreamTimeout(message, hint="raise --timeout, or see `freellm why`")
+        hint = _HINT_UNREACHED if unreached else "raise --timeout, or see `freellm why`"
+        return errors.UpstreamTimeout(message, hint=hint)
     if set(kinds) <= {"overloaded", *_LIMITED}:
         return errors.Overloaded(message, hint="see `freellm why`")
-    return errors.UpstreamError(message, hint="see `freellm why`")
+    return errors.UpstreamError(message, hint=_HINT_UNREACHED if unreached else "see `freellm why`")
 
 
 def _story(verdicts: list[tuple[PoolTarget, Verdict]]) -> str:

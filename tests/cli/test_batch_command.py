@@ -95,6 +95,13 @@ def test_progress_says_what_is_waited_for_and_until_when() -> None:
     assert words_of(Progress(10, 4, 0, 2, 0, 5, 99, None)) == "2 running"
 
 
+def test_progress_says_what_failed_where_no_limit_is_waited_for() -> None:
+    progress = Progress(3, 0, 0, 0, 3, 4, 0, None, fault="server error: api.x.org has no address.")
+    told = "0 running, 3 waiting after a failure (server error: api.x.org has no address)"
+    assert words_of(progress) == told
+    assert len(words_of(progress._replace(fault="x" * 5000))) < 200
+
+
 @pytest.mark.skipif(os.name == "nt", reason="interrupted by a POSIX signal")
 @pytest.mark.parametrize("more", [(), ("--json",)])
 def test_the_first_ctrl_c_says_what_a_second_one_does(

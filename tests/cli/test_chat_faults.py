@@ -49,6 +49,19 @@ def test_nothing_to_ask_is_a_usage_error(home: Household) -> None:
     assert "nothing to ask" in said
 
 
+def test_a_host_that_cannot_be_reached_is_no_limit_and_leads_to_the_doctor(
+    home: Household,
+) -> None:
+    home.provider("gemini", "http://127.0.0.1:9")
+    for told in ("could answer", "rests after a failure"):
+        code, said = chat(home, "hello")
+        assert code in (5, 6)
+        assert told in said
+        assert "server error" in said or "127.0.0.1" in said
+        assert "`freellm doctor --online`" in said
+        assert "is limited" not in said
+
+
 def test_binary_on_stdin_is_refused(home: Household, sim: Simulator) -> None:
     code, said = chat(home, stdin=b"\x89PNG\r\n\x1a\n\x00\x00")
     assert code == 2
