@@ -21,7 +21,9 @@ def batch(
     out: Annotated[
         Path | None, typer.Option("-o", "--output", help="Where answers go; none: stdout.")
     ] = None,
-    model: Annotated[str, typer.Option("-m", "--model", help="For rows that name none.")] = "",
+    model: Annotated[
+        str | None, typer.Option("-m", "--model", help="For rows that name none.")
+    ] = None,
     system: Annotated[
         str | None, typer.Option("-s", "--system", help="For rows without a system message.")
     ] = None,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from freellm_cli.cli.chat_options import ChatOptions
 from freellm_cli.cli.chat_print import print_status, print_stream, print_whole
-from freellm_cli.cli.chat_question import Question, read_question, readable
+from freellm_cli.cli.chat_question import Question, read_question, readable, wanted_model
 from freellm_cli.cli.face import Face
 from freellm_cli.core.chat import ChatRequest
 from freellm_cli.core.errors import UsageError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 def chat(face: Face, options: ChatOptions) -> int:
     """Asks and prints, or holds a conversation on the terminal. Raises any FreellmError."""
     options = readable(options)
+    wanted_model(options.model)
     if options.param and not (options.template or options.save):
         raise UsageError("-p is for a template's variables", hint="name the template: -t NAME")
     if options.save:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from freellm_cli.cli.quick_parse import chat_call
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
 
@@ -60,6 +61,46 @@ def test_a_host_that_cannot_be_reached_is_no_limit_and_leads_to_the_doctor(
         assert "server error" in said or "127.0.0.1" in said
         assert "`freellm doctor --online`" in said
         assert "is limited" not in said
+
+
+IMPOSSIBLE = {
+    ("--timeout", "0"): "--timeout wants a number of seconds above 0, not 0",
+    ("--timeout", "-1"): "--timeout wants a number of seconds above 0, not -1",
+    ("--max-tokens", "-5"): "--max-tokens wants a whole number from 1 up, not -5",
+    ("--max-tokens", "0"): "--max-tokens wants a whole number from 1 up, not 0",
+    ("--temperature", "-0.1"): "--temperature wants a number from 0 up, not -0.1",
+    ("--top-p", "1.5"): "--top-p wants a number from 0 to 1, not 1.5",
+    ("-m", ""): "-m wants a model's name, not an empty one",
+    ("--model", " "): "-m wants a model's name, not an empty one",
+}
+
+
+@pytest.mark.parametrize("words", IMPOSSIBLE, ids=" ".join)
+@pytest.mark.parametrize("parser", ["the quick one", "Typer"])
+def test_a_value_that_cannot_be_is_refused_whoever_parses_it(
+    home: Household, sim: Simulator, words: tuple[str, str], parser: str
+) -> None:
+    joined = ["-xv"] if parser == "Typer" else ["-x", "-v"]
+    assert (chat_call(["chat", *words, *joined, "hi"]) is None) == (parser == "Typer")
+    outcome = home.run("chat", *words, *joined, "hi")
+    assert (outcome.code, outcome.out, sim.counts.requests) == (2, "", 0)
+    assert outcome.err.startswith(f"error: {IMPOSSIBLE[words]}")
+
+
+@pytest.mark.parametrize(
+    "words", [("--temperature", "2.5"), ("--temperature", "0"), ("--max-tokens", "1")], ids=" ".join
+)
+def test_a_value_at_the_edge_is_the_providers_matter(
+    home: Household, words: tuple[str, str]
+) -> None:
+    assert chat(home, *words, "hi")[0] == 0
+
+
+@pytest.mark.parametrize("words", [["batch", "-"], ["limits", "plan"]], ids=" ".join)
+def test_no_command_takes_an_empty_model_for_the_default(home: Household, words: list[str]) -> None:
+    outcome = home.run(*words, "-m", "", stdin="hello\n")
+    assert outcome.code == 2
+    assert "-m wants a model's name" in outcome.err
 
 
 def test_binary_on_stdin_is_refused(home: Household, sim: Simulator) -> None:
