@@ -37,6 +37,24 @@ def test_the_answer_is_on_stdout_and_nothing_else(home: Household) -> None:
     assert "hello" in outcome.out
 
 
+@pytest.mark.parametrize(
+    ("words", "is_told"),
+    [
+        (["-v"], True),
+        (["--usage"], True),
+        ([], False),
+        (["-v", "-q"], False),
+        (["-v", "--json"], False),
+    ],
+)
+def test_in_a_pipe_who_answered_is_told_to_those_who_ask(
+    home: Household, words: list[str], is_told: bool
+) -> None:
+    outcome = home.run("chat", "hello", *words)
+    assert (f"{FLASH} · gemini-1 · " in outcome.err) == is_told
+    assert "gemini-1 ·" not in outcome.out
+
+
 def test_a_pipe_is_the_prompt_or_is_joined_to_it(home: Household, sim: Simulator) -> None:
     assert chat(home, stdin="from the pipe")[0] == 0
     assert chat(home, "summarise", stdin="a long text\n")[0] == 0
