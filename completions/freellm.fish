@@ -78,7 +78,7 @@ complete -c freellm -n '__freellm_at \'setup\'' -s h -l help -d 'Show help and e
 complete -c freellm -n '__freellm_at \'chat\'' -s m -l model -r -a '(__freellm_names names)' -d 'Alias, provider/name, family, or auto.'
 complete -c freellm -n '__freellm_at \'chat\'' -s s -l system -r -d 'System prompt.'
 complete -c freellm -n '__freellm_at \'chat\'' -s o -l option -r -d 'Any request parameter.'
-complete -c freellm -n '__freellm_at \'chat\'' -l temperature -r -d '0 (dry) to 2 (wild).'
+complete -c freellm -n '__freellm_at \'chat\'' -l temperature -r -d '0 (dry) to 2 (wild); some take more.'
 complete -c freellm -n '__freellm_at \'chat\'' -l max-tokens -r -d 'Longest answer, in tokens.'
 complete -c freellm -n '__freellm_at \'chat\'' -l top-p -r -d 'Nucleus sampling.'
 complete -c freellm -n '__freellm_at \'chat\'' -l top-k -r -d 'Sample from the k likeliest.'

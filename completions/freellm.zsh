@@ -96,7 +96,7 @@ _freellm_chat() {
         '(-m --model)'{-m,--model=}'[Alias, provider/name, family, or auto.]:MODEL: _freellm_names names' \
         '(-s --system)'{-s,--system=}'[System prompt.]:SYSTEM: ' \
         '*'{-o,--option=}'[Any request parameter.]:KEY=VALUE: ' \
-        '--temperature=''[0 (dry) to 2 (wild).]:X: ' \
+        '--temperature=''[0 (dry) to 2 (wild); some take more.]:X: ' \
         '--max-tokens=''[Longest answer, in tokens.]:N: ' \
         '--top-p=''[Nucleus sampling.]:X: ' \
         '--top-k=''[Sample from the k likeliest.]:N: ' \

@@ -21,7 +21,9 @@ def batch(
     out: Annotated[
         Path | None, typer.Option("-o", "--output", help="Where answers go; none: stdout.")
     ] = None,
-    model: Annotated[str, typer.Option("-m", "--model", help="For rows that name none.")] = "",
+    model: Annotated[
+        str | None, typer.Option("-m", "--model", help="For rows that name none.")
+    ] = None,
     system: Annotated[
         str | None, typer.Option("-s", "--system", help="For rows without a system message.")
     ] = None,
@@ -54,7 +56,7 @@ def batch(
     """Ask many questions from a file, as wide as the limits allow; resumable.
 
     A row is a line of text, {"prompt": …}, or a line of OpenAI's Batch API (custom_id and body, embeddings
-    too). Errors are rows of the output. Ctrl-C lets running rows end.
+    too). Errors are rows of the output. Ctrl-C lets running rows end; a second one stops at once.
 
     Example: printf 'Say hello.\\nSay bye.\\n' | freellm batch - -o answers.jsonl -m gemini/gemini-2.5-flash
     """

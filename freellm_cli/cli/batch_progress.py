@@ -13,13 +13,16 @@ from freellm_cli.services.spell import spell_seconds
 
 PLAIN_EVERY_S = 10.0
 _CLOCK_FROM_S = 3600.0
+_FAULT_LENGTH = 100
 
 
 @contextlib.contextmanager
 def watcher(face: Face) -> Iterator[Callable[[Progress], None]]:
     """What the batch tells its progress to."""
-    if face.quiet or face.json:
+    if face.quiet:
         yield lambda progress: None
+    elif face.json:
+        yield _once_interrupted(face.note)
     elif face.is_terminal(face.err) and face.env.get("TERM") != "dumb":
         with _bar(face) as show:
             yield show
@@ -29,9 +32,11 @@ def watcher(face: Face) -> Iterator[Callable[[Progress], None]]:
 
 def _plain(face: Face) -> Callable[[Progress], None]:
     last = time.monotonic()
+    tell_interrupted = _once_interrupted(face.note)
 
     def show(progress: Progress) -> None:
         nonlocal last
+        tell_interrupted(progress)
         if time.monotonic() - last >= PLAIN_EVERY_S:
             last = time.monotonic()
             share = 100 * progress.done // max(1, progress.total)
@@ -50,19 +55,40 @@ def _bar(face: Face) -> Iterator[Callable[[Progress], None]]:
     columns: list[Any] = [BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}")]
     with RichProgress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None)
+        tell_interrupted = _once_interrupted(bar.console.print)
 
         def show(progress: Progress) -> None:
+            tell_interrupted(progress)
             words = words_of(progress)
             bar.update(task, total=progress.total, completed=progress.done, description=words)
 
         yield show
 
 
+def _once_interrupted(say: Callable[[str], None]) -> Callable[[Progress], None]:
+    """Says after the first Ctrl-C what happens now."""
+    told = False
+
+    def show(progress: Progress) -> None:
+        nonlocal told
+        if progress.interrupted and progress.running and not told:
+            told = True
+            rows = "1 row" if progress.running == 1 else f"{progress.running} rows"
+            say(f"letting {rows} end; Ctrl-C again stops now")
+
+    return show
+
+
 def words_of(progress: Progress) -> str:
-    """Such as "3 running, 2 waiting for a limit, done in 5 h 20 min (at 09:04)"."""
+    """Such as "3 running, 2 waiting for a limit, done in 5 h 20 min (at 09:04)", or "0 running, 2 waiting
+    after a failure (server error: The name of api.groq.com has no address)"."""
     parts = [f"{progress.running} running"]
     if progress.waiting:
-        parts.append(f"{progress.waiting} waiting for a limit")
+        fault = progress.fault.rstrip(".")
+        if len(fault) > _FAULT_LENGTH:
+            fault = fault[:_FAULT_LENGTH] + "…"
+        what = f"after a failure ({fault})" if fault else "for a limit"
+        parts.append(f"{progress.waiting} waiting {what}")
     if progress.errors:
         parts.append(f"{progress.errors} errors")
     if progress.ends_at is not None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 from freellm_cli.cli.batch_progress import watcher
+from freellm_cli.cli.chat_question import wanted_model
 from freellm_cli.cli.face import Face
 from freellm_cli.cli.render import render
 from freellm_cli.cli.shares import share_from
@@ -24,7 +25,7 @@ class BatchWords(NamedTuple):
 
     source: str
     out: str | None
-    model: str
+    model: str | None
     system: str | None
     option: tuple[str, ...]
     format: str
@@ -40,6 +41,8 @@ class BatchWords(NamedTuple):
 
 def run_batch(face: Face, words: BatchWords) -> int:
     """Plans or runs it. Raises any FreellmError."""
+    if words.out is None and not words.plan:
+        face.require_output()
     with _source(face, words) as path:
         batch = Batch(face.runtime, path, _options(words))
         if words.plan:
@@ -67,7 +70,7 @@ def _print(face: Face, line: bytes) -> None:
 
 def _options(words: BatchWords) -> BatchOptions:
     return BatchOptions(
-        defaults=Defaults(words.model, words.system, _parameters(words.option)),
+        defaults=Defaults(wanted_model(words.model), words.system, _parameters(words.option)),
         format=words.format,
         out=words.out,
         ordered=words.ordered,

@@ -26,14 +26,16 @@ def chat(
     ctx: typer.Context,
     prompt: Annotated[list[str] | None, typer.Argument(help="The question.")] = None,
     model: Annotated[
-        str, typer.Option("-m", "--model", help="Alias, provider/name, family, or auto.")
-    ] = "",
+        str | None, typer.Option("-m", "--model", help="Alias, provider/name, family, or auto.")
+    ] = None,
     system: Annotated[str | None, typer.Option("-s", "--system", help="System prompt.")] = None,
     option: Annotated[
         list[str] | None,
         typer.Option("-o", "--option", help="Any request parameter.", metavar="KEY=VALUE"),
     ] = None,
-    temperature: Annotated[float | None, typer.Option(help="0 (dry) to 2 (wild).")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="0 (dry) to 2 (wild); some take more.")
+    ] = None,
     max_tokens: Annotated[int | None, typer.Option(help="Longest answer, in tokens.")] = None,
     top_p: Annotated[float | None, typer.Option(help="Nucleus sampling.")] = None,
     top_k: Annotated[int | None, typer.Option(help="Sample from the k likeliest.")] = None,

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from freellm_cli.cli.chat_options import ChatOptions
 from freellm_cli.cli.chat_print import print_status, print_stream, print_whole
-from freellm_cli.cli.chat_question import Question, read_question, readable
+from freellm_cli.cli.chat_question import Question, read_question, readable, wanted_model
 from freellm_cli.cli.face import Face
 from freellm_cli.core.chat import ChatRequest
 from freellm_cli.core.errors import UsageError
 from freellm_cli.services.chat import CallOptions, ChatService
 from freellm_cli.services.conversation import Conversation, Turn, start
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from freellm_cli.services.wait_words import OnWait, Wait
+
 
 def chat(face: Face, options: ChatOptions) -> int:
     """Asks and prints, or holds a conversation on the terminal. Raises any FreellmError."""
     options = readable(options)
+    wanted_model(options.model)
     if options.param and not (options.template or options.save):
         raise UsageError("-p is for a template's variables", hint="name the template: -t NAME")
     if options.save:
@@ -25,11 +31,13 @@ def chat(face: Face, options: ChatOptions) -> int:
         from freellm_cli.cli import session
 
         return session.run_session(face, options)
+    face.require_output()
     schema = _schema(options)
     question = read_question(face, options)
     conversation = begin(face, question.options)
     request = _request(conversation, question)
     call = _call(conversation, question.options, whole=_is_whole(face, question.options))
+    call = call._replace(on_wait=tells_waits(face))
     try:
         if schema is not None:
             return _answer_as_json(face, question, conversation, request, call, schema)
@@ -120,6 +128,26 @@ def _schema(options: ChatOptions) -> Any:
     from freellm_cli.services.structured import read_schema_file
 
     return read_schema_file(options.json_schema)
+
+
+def tells_waits(face: Face, show: Callable[[str], None] | None = None) -> OnWait | None:
+    """Tells the person what a question waits for: with `show` again and again, or once on stderr. What
+    that takes is imported by the first wait."""
+    teller: OnWait | None = None
+
+    def tell(words: str) -> None:
+        face.note(f"{words}; Ctrl-C stops, --timeout shortens")
+
+    def on_wait(found: Wait) -> None:
+        nonlocal teller
+        if teller is None:
+            from freellm_cli.services.wait_words import WaitTeller
+
+            clock = face.runtime.clock
+            teller = WaitTeller(clock, show or tell, counts_down=show is not None)
+        teller(found)
+
+    return None if face.quiet else on_wait
 
 
 def _request(conversation: Conversation, question: Question) -> ChatRequest:

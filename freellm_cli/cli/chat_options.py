@@ -7,7 +7,7 @@ class ChatOptions(NamedTuple):
     """The options of `freellm chat`, as both parsers give them."""
 
     prompt: tuple[str, ...] = ()
-    model: str = ""
+    model: str | None = None
     system: str | None = None
     option: tuple[str, ...] = ()
     temperature: float | None = None

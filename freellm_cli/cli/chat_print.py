@@ -92,8 +92,9 @@ def as_json(answer: Answer, completion: Completion, conversation: Conversation) 
 
 
 def print_status(face: Face, options: ChatOptions, answer: Answer) -> None:
-    """Who answered: always asked for with --usage, quietly offered on a terminal."""
-    if face.json or not (options.usage or (face.is_terminal(face.err) and not face.quiet)):
+    """Who answered: always asked for with --usage, told with -v, quietly offered on a terminal."""
+    offered = (face.verbose or face.is_terminal(face.err)) and not face.quiet
+    if face.json or not (options.usage or offered):
         return
     face.out.flush()
     face.err.write(face.styled(DIM, status_line(answer)) + "\n")

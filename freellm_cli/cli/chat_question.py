@@ -83,8 +83,8 @@ def variables(options: ChatOptions) -> dict[str, str]:
 
 def request_params(options: ChatOptions) -> dict[str, Any]:
     """The request's parameters, in OpenAI's names. Raises UsageError for an `-o` that is no pair and for a
-    number that is none."""
-    _require_finite(options)
+    number that cannot be."""
+    _require_possible(options)
     params: dict[str, Any] = {}
     for pair in options.option:
         name, equals, value = pair.partition("=")
@@ -103,11 +103,28 @@ def request_params(options: ChatOptions) -> dict[str, Any]:
     return params
 
 
-def _require_finite(options: ChatOptions) -> None:
-    for flag in ("temperature", "top_p", "timeout"):
-        value: float | None = getattr(options, flag)
-        if value is not None and not abs(value) < float("inf"):
-            raise UsageError(f"--{flag.replace('_', '-')} wants a number, not {value}")
+def wanted_model(name: str | None) -> str:
+    """The model that -m names, "" without -m. Raises UsageError for an empty name: `-m "$MODEL"` of a
+    variable that is not set must not ask another model than was meant."""
+    if name is not None and not name.strip():
+        raise UsageError(
+            "-m wants a model's name, not an empty one",
+            hint="without -m the default model is asked; `freellm models` lists names",
+        )
+    return name or ""
+
+
+def _require_possible(options: ChatOptions) -> None:
+    tiny, huge = 1e-9, 1e300
+    bounds = (
+        ("timeout", options.timeout, tiny, huge, "a number of seconds above 0"),
+        ("temperature", options.temperature, 0, huge, "a number from 0 up"),
+        ("top-p", options.top_p, 0, 1, "a number from 0 to 1"),
+        ("max-tokens", options.max_tokens, 1, huge, "a whole number from 1 up"),
+    )
+    for flag, value, least, most, wanted in bounds:
+        if value is not None and not least <= value <= most:
+            raise UsageError(f"--{flag} wants {wanted}, not {value:g}")
 
 
 def piped_bytes(face: Face) -> bytes:

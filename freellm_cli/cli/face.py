@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 from freellm_cli.cli import plain_letters
+from freellm_cli.cli.streams import is_stand_in
 from freellm_cli.core import errors
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Face:
         message, hint = self._clean(error.message), self._clean(error.hint)
         if self.json:
             self.print_json({"error": _error_json(error, message, hint)})
-        self._flush_quietly()
+        self.flush_quietly()
         self.err.write(self.styled(RED, "error: ") + message + "\n")
         if hint:
             self.err.write(self.styled(DIM, "  → ") + hint + "\n")
@@ -126,7 +127,7 @@ class Face:
 
         text = self._clean("".join(traceback.format_exception(error)))
         where = self._write_crash(text)
-        self._flush_quietly()
+        self.flush_quietly()
         self.err.write(
             f"{self.styled(RED, 'internal error: ')}{type(error).__name__}: {self._clean(str(error))[:300]}\n"
             f"  → this is a bug in freellm; please report it{where}\n"
@@ -156,14 +157,24 @@ class Face:
         self.out.flush()
         self.err.flush()
 
-    def _flush_quietly(self) -> None:
+    def flush_quietly(self) -> None:
+        """What was printed goes out if it can: something else is being told."""
         try:
             self.out.flush()
-        except (BrokenPipeError, ValueError):
+        except (BrokenPipeError, ValueError, errors.OutputFault):
             self.abandon_stdout()
 
+    def require_output(self) -> None:
+        """Raises OutputFault when the process was started without a standard output: nothing that costs
+        quota should be asked for then."""
+        if is_stand_in(self.out):
+            raise errors.OutputFault(
+                "the answer could not be written: standard output is closed",
+                hint="send it somewhere (>/dev/null will do); nothing was asked",
+            )
+
     def abandon_stdout(self) -> None:
-        """The reader has gone: whatever is still buffered goes nowhere, without a complaint at exit."""
+        """Nobody takes it: whatever is still buffered goes nowhere, without a complaint at exit."""
         try:
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self.out.fileno())

@@ -63,9 +63,13 @@ def guarded(work: Callable[[], int], face: Face) -> int:
     try:
         code = work()
         face.flush()
+    except errors.OutputFault as error:
+        face.abandon_stdout()
+        return face.show_error(error)
     except errors.FreellmError as error:
         return face.show_error(error)
     except KeyboardInterrupt:
+        face.flush_quietly()
         face.err.write("\n" if face.is_terminal(face.err) else "")  # below the ^C
         face.note("interrupted")
         return errors.EXIT_INTERRUPTED

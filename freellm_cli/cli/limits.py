@@ -27,8 +27,9 @@ def limits(
         ),
     ] = None,
     model: Annotated[
-        str, typer.Option("--model", "-m", help="plan: the model, family or alias to ask.")
-    ] = "",
+        str | None,
+        typer.Option("--model", "-m", help="plan: the model, family or alias to ask."),
+    ] = None,
     requests: Annotated[int, typer.Option("--requests", "-n", help="plan: how many requests.")] = 0,
     tokens: Annotated[
         int, typer.Option("--tokens", help="plan: tokens of one request, answer included.")
@@ -69,10 +70,11 @@ def limits(
             )
         raise typer.Exit(watch_limits(ctx.obj, words[0] if words else "", interval))
     if action == "plan" and len(words) == 1:
+        from freellm_cli.cli.chat_question import wanted_model
         from freellm_cli.services import limit_plan
 
         until = limit_plan.parse_by(by, runtime.clock.now()) if by else None
-        question = limit_plan.Question(model, requests, tokens, until)
+        question = limit_plan.Question(wanted_model(model), requests, tokens, until)
         result = limit_plan.plan_limits(runtime, question)
     else:
         if model or requests or by:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from freellm_cli.cli.chat_face import begin
+from freellm_cli.cli.chat_face import begin, tells_waits
 from freellm_cli.cli.chat_options import ChatOptions
 from freellm_cli.cli.chat_print import status_line
 from freellm_cli.cli.chat_question import load_template, request_params, variables, with_defaults
@@ -153,12 +153,13 @@ class Session:
 
     def _ask(self, text: str, content: Content) -> None:
         self._last = (text, content)
-        options = CallOptions(
-            timeout_s=self.options.timeout,
-            private=self.options.private,
-            conversation=self.conversation.id,
-        )
-        with self._printer.waiting():
+        with self._printer.waiting() as show_wait:
+            options = CallOptions(
+                timeout_s=self.options.timeout,
+                private=self.options.private,
+                conversation=self.conversation.id,
+                on_wait=tells_waits(self.face, show_wait),
+            )
             answer = self._service.ask(self.request(content), options)
         stopped = False
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -22,14 +22,15 @@ _MARGIN = 3
 
 
 class PlainPrinter:
-    """`show` prints the answer as it comes and raises UpstreamError when it breaks off."""
+    """`waiting` gives what tells of a wait, None for a line on stderr; `show` prints the answer as it comes
+    and raises UpstreamError when it breaks off."""
 
     def __init__(self, face: Face) -> None:
         self._face = face
 
     @contextmanager
-    def waiting(self) -> Iterator[None]:
-        yield
+    def waiting(self) -> Iterator[Callable[[str], None] | None]:
+        yield None
 
     def show(self, answer: Answer) -> None:
         print_stream(self._face, answer)
@@ -48,10 +49,13 @@ class MarkdownPrinter:
         )
 
     @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """A sign of life until the first token."""
-        with self._console.status("", spinner="dots" if self._is_unicode() else "line"):
-            yield
+    def waiting(self) -> Iterator[Callable[[str], None] | None]:
+        """A sign of life until the first token; beside it the seconds that a limit still takes."""
+        from rich.text import Text
+
+        spinner = "dots" if self._is_unicode() else "line"
+        with self._console.status("", spinner=spinner) as status:
+            yield lambda words: status.update(Text(f"{words}; Ctrl-C stops"))
 
     def show(self, answer: Answer) -> None:
         from rich.live import Live

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
-from typing import TextIO, cast
+from collections.abc import Callable, Mapping
+from typing import Any, TextIO, cast
+
+from freellm_cli.core.errors import OutputFault
 
 
 def standard_streams(
@@ -22,7 +24,11 @@ def standard_streams(
     *,
     platform: str = sys.platform,
 ) -> tuple[TextIO, TextIO, TextIO]:
-    """Three that can be read and written; None stands for one that the process was started without."""
+    """Three that can be read and written; None stands for one that the process was started without.
+
+    From then on a write to stdout that fails raises OutputFault, whoever writes, and one to stderr is let
+    go: what cannot be told must not cost the answer. A pipe whose reader has gone stays BrokenPipeError.
+    """
     found = (_usable(stdin, "r"), _usable(stdout, "w"), _usable(stderr, "w"))
     if platform == "win32" and not env.get("PYTHONIOENCODING"):
         # A byte-order mark is what some programs there begin with; it belongs to no key and to no prompt.
@@ -30,7 +36,38 @@ def standard_streams(
             reconfigure = getattr(stream, "reconfigure", None)
             if reconfigure is not None and not stream.isatty():
                 reconfigure(encoding=encoding, errors="replace")
+    _translate(found[1], _no_output)
+    _translate(found[2], lambda error: None)
     return found
+
+
+def is_stand_in(stream: TextIO) -> bool:
+    """Whether what is written there is lost because the process was started without this stream."""
+    return getattr(stream, "name", None) == os.devnull  # the shell's >/dev/null is called <stdout>
+
+
+def _no_output(error: OSError) -> None:
+    raise OutputFault(
+        f"the output could not be written: {error.strerror or error}",
+        hint="make room there, or send standard output elsewhere",
+    ) from error
+
+
+def _translate(stream: TextIO, fault: Callable[[OSError], None]) -> None:
+    for name in ("write", "flush"):
+        setattr(stream, name, _with_fault(getattr(stream, name), fault))
+
+
+def _with_fault(action: Callable[..., Any], fault: Callable[[OSError], None]) -> Callable[..., Any]:
+    def act(*args: Any) -> Any:
+        try:
+            return action(*args)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            return fault(error)
+
+    return act
 
 
 def _usable(stream: TextIO | None, mode: str) -> TextIO:

@@ -7,7 +7,8 @@
     ├── ConfigError           exit 3   HTTP 503   a file or setting is wrong; names file, line, key
     │   ├── NoCredential      exit 3   HTTP 503   nothing to call the model with
     │   ├── StoreError        exit 3   HTTP 503   credentials, ledger or cache unreadable, full or read-only
-    │   └── ProviderClosed    exit 3   HTTP 503   the service has shut down; names what to use instead
+    │   ├── ProviderClosed    exit 3   HTTP 503   the service has shut down; names what to use instead
+    │   └── OutputFault       exit 3   HTTP 503   standard output is closed, or what is behind it is full
     ├── CredentialRefused     exit 4   HTTP 502   the provider refused every credential that was tried
     ├── AllLimited            exit 5   HTTP 429   every target rests; says when the first is free
     ├── UpstreamError         exit 6   HTTP 502   the provider failed
@@ -120,6 +121,11 @@ class StoreError(ConfigError):
 class ProviderClosed(ConfigError):
     slug = "provider-closed"
     code = "provider_closed"
+
+
+class OutputFault(ConfigError):
+    slug = "output"
+    code = "output_unwritable"
 
 
 class CredentialRefused(FreellmError):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from freellm_cli.services.batch_file import Survey, survey
 from freellm_cli.services.batch_forecast import Forecast, GroupPlan, forecast, plan_groups
 from freellm_cli.services.batch_output import open_output
-from freellm_cli.services.batch_run import BatchOptions, BatchRun, Progress, Watch
+from freellm_cli.services.batch_run import BatchRun
+from freellm_cli.services.batch_values import BatchOptions, Progress, Watch
 from freellm_cli.services.batch_width import Width, width_for
 from freellm_cli.services.results import Cell, Facts, Line, Result, Table
 from freellm_cli.services.spell import spell_seconds
@@ -93,7 +94,7 @@ class Batch:
     def run(self, watch: Watch, write: Callable[[bytes], None]) -> Result:
         """Asks every row that has no answer yet. `watch` is called from this thread about ten times a
         second; `write` takes whole lines when there is no output file. KeyboardInterrupt lets running rows
-        end and makes the exit code 130; a second one gives them up.
+        end, none is tried again, and makes the exit code 130; a second one gives them up.
 
         Raises UsageError (the output exists, …), and what keeps all rows from being asked.
         """

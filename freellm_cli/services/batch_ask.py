@@ -16,6 +16,7 @@ from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
+    from freellm_cli.services.wait_words import OnWait
 
 
 class Asked(NamedTuple):
@@ -45,10 +46,13 @@ class Asker:
         cancel: Cancel,
         request_id: str,
         before_send: Callable[[], None],
+        on_wait: OnWait,
     ) -> Asked:
-        """Raises as `ChatService.ask`; `before_send` as in `CallOptions`."""
+        """Raises as `ChatService.ask`; `before_send` and `on_wait` as in `CallOptions`."""
         if isinstance(request, EmbeddingAsk):
-            urgency = Urgency(lane="batch", reserve=self._reserve, before_send=before_send)
+            urgency = Urgency(
+                lane="batch", reserve=self._reserve, before_send=before_send, on_wait=on_wait
+            )
             made = embed(
                 self._runtime,
                 request.model,
@@ -69,6 +73,7 @@ class Asker:
             request_id=request_id,
             reserve=self._reserve,
             before_send=before_send,
+            on_wait=on_wait,
         )
         answer = self._chat.ask(request, options)
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from freellm_cli.core.chat import ChatRequest
 from freellm_cli.core.errors import (
@@ -25,13 +25,15 @@ from freellm_cli.core.errors import (
 from freellm_cli.core.faces.openai_embeddings import EmbeddingAsk
 from freellm_cli.services.batch_answers import error_line, unknown_line
 from freellm_cli.services.batch_ask import Asked, Asker
-from freellm_cli.services.batch_file import Defaults, Row, Survey, request_of, rows
+from freellm_cli.services.batch_file import Row, Survey, request_of, rows
 from freellm_cli.services.batch_forecast import GUESSED_S, GroupPlan, forecast
 from freellm_cli.services.batch_journal import DONE, SENT
 from freellm_cli.services.batch_output import Output
+from freellm_cli.services.batch_values import BatchOptions, Progress, Watch
 from freellm_cli.services.batch_width import Width
 from freellm_cli.services.results import Line, Result
 from freellm_cli.services.spell import spell_seconds
+from freellm_cli.services.wait_words import Wait, first_to_be_free
 from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
@@ -45,38 +47,6 @@ TICK_S = 0.1
 FLUSH_S = 1.0
 _REFORECAST_S = 20.0
 _LONGEST_PAUSE_S = 3600.0
-
-
-class BatchOptions(NamedTuple):
-    """`reserve`: a share (0 to 1) of every limit left for others, `width`: rows at once; None and 0 as the
-    settings say. `retry_unknown`: send again what was sent before a crash and not answered."""
-
-    defaults: Defaults = Defaults()
-    format: str = "auto"
-    out: str | None = None
-    ordered: bool = False
-    resume: bool = False
-    force: bool = False
-    retry_unknown: bool = True
-    reserve: float | None = None
-    width: int = 0
-    private: bool = False
-
-
-class Progress(NamedTuple):
-    """`ends_at`: wall time, None when nobody knows. `waiting`: rows that stand in line for a limit."""
-
-    total: int
-    done: int
-    errors: int
-    running: int
-    waiting: int
-    width: int
-    tokens: int
-    ends_at: float | None
-
-
-Watch = Callable[[Progress], None]
 
 
 class BatchRun:
@@ -110,11 +80,12 @@ class BatchRun:
         self._running: dict[int, Cancel] = {}
         self._pausing = 0
         self._stopping = threading.Event()
-        self._ended = False
+        self._ended = self._interrupted = False
         self._problem: BaseException | None = None
         self._pass = 1
         self._put_off = 0
         self._faults_in_a_row = 0
+        self._fault_waited_for = ""
         self._resumed = output.states.done
         self._errors = 0
         self._by: Counter[str] = Counter()
@@ -127,7 +98,6 @@ class BatchRun:
     # the thread that was asked
 
     def run(self) -> Result:
-        interrupted = False
         finished = False
         try:
             for number in range(1, PASSES + 1):
@@ -136,7 +106,7 @@ class BatchRun:
                 if number > 1 and not put_off:
                     break
                 self._put_off = 0
-                interrupted = self._one_pass() or interrupted
+                self._one_pass()
                 if self._stopping.is_set():
                     break
             finished = self._output.states.done == len(self._survey.numbers)
@@ -144,11 +114,10 @@ class BatchRun:
             self._output.close(finished=finished)
         if self._problem is not None and not finished:
             raise self._explained(self._problem)
-        return self._result(interrupted and not finished)
+        return self._result(self._interrupted and not finished)
 
-    def _one_pass(self) -> bool:
-        """Runs until its rows are through; whether it was interrupted."""
-        interrupted = False
+    def _one_pass(self) -> None:
+        """Runs until its rows are through."""
         self._threads = []
         with self._changed:
             self._widen()
@@ -159,9 +128,8 @@ class BatchRun:
                 self._watch(self._progress())
                 self._flush_now_and_then()
             except KeyboardInterrupt:
-                self.stop(at_once=interrupted)
-                interrupted = True
-        return interrupted
+                self.stop(at_once=self._interrupted)
+                self._interrupted = True
 
     def _flush_now_and_then(self) -> None:
         now = self._clock.monotonic()
@@ -170,7 +138,7 @@ class BatchRun:
             self._output.flush()
 
     def stop(self, *, at_once: bool = False) -> None:
-        """No further row is sent; those that were end in peace, unless `at_once`."""
+        """No further row is sent and no row again; those that were end in peace, unless `at_once`."""
         with self._changed:
             self._stopping.set()
             chosen = list((self._running if at_once else self._unsent).values())
@@ -267,7 +235,9 @@ class BatchRun:
         waited = 0.0
         while True:
             try:
-                asked = self._asker.ask(row, request, cancel, request_id, self._before_send(row))
+                asked = self._asker.ask(
+                    row, request, cancel, request_id, self._before_send(row), self._about_to_wait
+                )
                 self._answered(row, asked)
                 return waited + asked.waited_s
             except AllLimited as refusal:
@@ -291,14 +261,22 @@ class BatchRun:
     def _before_send(self, row: Row) -> Callable[[], None]:
         def before() -> None:
             with self._changed:
-                if row.number not in self._unsent:
+                self._check_stopping()
+                if self._unsent.pop(row.number, None) is None:
                     return  # another target, or another try
-                if self._stopping.is_set():
-                    raise CallerGone("the batch was stopped")
-                del self._unsent[row.number]
             self._output.sent(row.number)
 
         return before
+
+    def _about_to_wait(self, found: Wait) -> None:
+        self._check_stopping()
+        reason = first_to_be_free(found.reasons)
+        if reason is not None:
+            self._fault_waited_for = reason.fault
+
+    def _check_stopping(self) -> None:
+        if self._stopping.is_set():
+            raise CallerGone("the batch was stopped")
 
     # what becomes of them
 
@@ -306,6 +284,7 @@ class BatchRun:
         self._output.answered(row.number, asked.line)
         with self._changed:
             self._faults_in_a_row = 0
+            self._fault_waited_for = ""
             self._by[asked.model] += 1
             self._tokens[0] += asked.prompt_tokens
             self._tokens[1] += asked.completion_tokens
@@ -316,6 +295,8 @@ class BatchRun:
             self._fault(row, error_line(row, error, request_id))
             return
         hopeless = isinstance(error, ConfigError | CredentialRefused) and len(self._groups) == 1
+        if self._interrupted and not isinstance(error, StoreError):
+            return  # left for --resume
         with self._changed:
             self._faults_in_a_row += 1
             many = self._faults_in_a_row >= max(ROW_FAULTS_IN_A_ROW, 2 * self._width.now)
@@ -348,7 +329,9 @@ class BatchRun:
             len(self._unsent),
             self._width.now,
             sum(self._tokens),
-            self._ends_at,
+            None if self._fault_waited_for else self._ends_at,
+            self._interrupted,
+            self._fault_waited_for,
         )
 
     def _forecast(self, share_left: float) -> float | None:

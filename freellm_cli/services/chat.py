@@ -20,6 +20,7 @@ from freellm_cli.services.outcome import (
     consequences,
     falls_with,
     final_error,
+    notices,
     other_address,
     settle_answer,
 )
@@ -29,6 +30,7 @@ from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
+    from freellm_cli.services.wait_words import OnWait
     from freellm_cli.storage.ledger_reports import Trace
 
 
@@ -51,6 +53,8 @@ class CallOptions(NamedTuple):
     """A share (0 to 1) of every limit that this request leaves for others."""
     before_send: Callable[[], None] | None = None
     """Called each time before the first byte goes to a provider; what it raises ends the call unsent."""
+    on_wait: OnWait | None = None
+    """Called each time that the call goes to sleep for a target; what it raises ends the call."""
 
 
 class ChatService:
@@ -167,6 +171,8 @@ class _Call:
     def _about_to_wait(self, found: Wait) -> None:
         self._runtime.turns.leave()
         self._note(found.reasons)
+        if self._options.on_wait is not None:
+            self._options.on_wait(found)
 
     def _note(self, reasons: tuple[Reason, ...]) -> None:
         self._in_the_way |= {(item.target, item.why): item for item in reasons}
@@ -364,18 +370,12 @@ class _Call:
             answerer=answerer,
             opened=opened,
             attempts=tuple(self._attempts),
-            notices=self._notices(target),
+            notices=notices(self._plan.route, target),
             prompt_tokens=self._needs.prompt_tokens,
             clock=self._clock,
             report_head=lambda at: self._ledger.answered(lease, at),
             finish=finish,
         )
-
-    def _notices(self, target: PoolTarget) -> tuple[str, ...]:
-        route = self._plan.route
-        if route.rerouted_from and target.model.id != route.rerouted_from:
-            return (f"{route.ended}; {target.model.id} answers instead",)
-        return ()
 
     def _trace(
         self, outcome: str, answerer: Answerer | None = None, usage: Usage | None = None

@@ -19,6 +19,7 @@ from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
+    from freellm_cli.services.wait_words import OnWait
 
 _NEEDED = frozenset({"embeddings"})
 BODY_LIMIT = 64 << 20
@@ -37,12 +38,13 @@ class Embedded(NamedTuple):
 
 
 class Urgency(NamedTuple):
-    """`timeout_s`: None for `timeouts.total`. `lane`, `reserve`, `before_send`: as in `CallOptions`."""
+    """`timeout_s`: None for `timeouts.total`. The others: as in `CallOptions`."""
 
     timeout_s: float | None = None
     lane: str = "interactive"
     reserve: float = 0.0
     before_send: Callable[[], None] | None = None
+    on_wait: OnWait | None = None
 
 
 def embed(
@@ -160,6 +162,7 @@ class _Embedding:
             wait_policy=self._runtime.settings.wait,
             reserve=self._urgency.reserve,
             abandoned=lambda: self._cancel.cancelled,
+            on_wait=self._urgency.on_wait,
         )
         if isinstance(outcome, Lease):
             return outcome

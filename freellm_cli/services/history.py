@@ -31,13 +31,13 @@ def list_history(runtime: Runtime, limit: int = 20) -> Result:
             Cell(head.id, "strong"),
             head.title,
             str(head.turns),
-            Cell(head.model or "the default", "dim"),
+            Cell(head.answered_by or head.model or "the default", "dim"),
             Cell(_ago(now - head.updated), "dim"),
         )
         for head in heads
     )
     empty = "no conversation is kept" + ("" if runtime.settings.history else ": history = false")
-    table = Table(("id", "begins", "turns", "model", "last"), rows, empty=empty)
+    table = Table(("id", "begins", "turns", "answered by", "last"), rows, empty=empty)
     return Result({"conversations": [_head_data(head) for head in heads]}, (table,))
 
 
@@ -49,7 +49,8 @@ def show_history(runtime: Runtime, name: str = "") -> Result:
         return head, history.messages(head.id)
 
     head, messages = _with(runtime, look)
-    blocks: list[Block] = [Line(f"{head.id} · {_date(head.started)}", "dim")]
+    asked = f" · asks {head.model or 'the default model'}"
+    blocks: list[Block] = [Line(f"{head.id} · {_date(head.started)}{asked}", "dim")]
     if head.system:
         blocks += [Line("system", "strong"), Line(head.system), Line("")]
     for message in messages:
@@ -175,6 +176,7 @@ def _head_data(head: Head) -> dict[str, Any]:
         "id": head.id,
         "title": head.title,
         "model": head.model,
+        "answered_by": head.answered_by,
         "system": head.system,
         "started": _date(head.started),
         "updated": _date(head.updated),

@@ -18,10 +18,15 @@ from freellm_cli.storage.ledger_endings import Ending
 from freellm_cli.storage.ledger_values import Lease, Refused
 
 if TYPE_CHECKING:
+    from freellm_cli.core.routing import Route
     from freellm_cli.services.runtime import Runtime
     from freellm_cli.storage.ledger_reports import Trace
 
 _TOLD = 40
+_UNREACHED = ("fault-dns", "fault-connect", "fault-connect_timeout", "fault-tls")
+_HINT_UNREACHED = (
+    "`freellm doctor --online` tests the network and every provider; see `freellm why`"
+)
 _CREDENTIAL = ("auth_invalid", "auth_forbidden", "key_suspended", "payment_required")
 
 
@@ -133,6 +138,13 @@ def settle_answer(runtime: Runtime, given: Given, trace: Trace) -> None:
     )
 
 
+def notices(route: Route, target: PoolTarget) -> tuple[str, ...]:
+    """What the caller must be told beside an answer of `target`."""
+    if route.rerouted_from and target.model.id != route.rerouted_from:
+        return (f"{route.ended}; {target.model.id} answers instead",)
+    return ()
+
+
 def other_address(runtime: Runtime, target: PoolTarget, verdict: Verdict) -> str:
     """What a typed base_url may have meant when it turns out to have no such path; "" for nothing."""
     typed = runtime.settings.provider(target.provider.id).base_url
@@ -187,7 +199,8 @@ def final_error(
         return errors.AllLimited(
             f"every target of {asked} is limited: {told}", hint="see `freellm limits`"
         )
-    return _upstream_error(asked, kinds, told, refused)
+    unreached = bool(kinds) and all(verdict.reason in _UNREACHED for _, verdict in verdicts)
+    return _upstream_error(asked, kinds, told, unreached=unreached)
 
 
 def _told_kind(verdict: Verdict) -> str:
@@ -248,21 +261,26 @@ def _not_served(asked: str, told: str) -> errors.NotServed:
 
 
 def _limited(asked: str, refused: Refused, told: str) -> errors.AllLimited:
-    message = f"every target of {asked} is limited"
+    from freellm_cli.services.wait_words import first_to_be_free
+
+    reason = first_to_be_free(refused.reasons)
+    fault = "" if told or reason is None else reason.fault
+    message = f"every target of {asked} {'rests after a failure' if fault else 'is limited'}"
     if refused.wait_s is not None:
         message += f"; the first is free in {spell_seconds(refused.wait_s)}"
-    if told:
-        message += f" ({told})"
+    if told or fault:
+        message += f" ({told or fault.rstrip('.')})"
+    hint = "`freellm limits` shows the windows; another key or an alias with a fallback helps"
     return errors.AllLimited(
         message,
-        hint="`freellm limits` shows the windows; another key or an alias with a fallback helps",
+        hint=_HINT_UNREACHED if fault else hint,
         retry_after_s=refused.wait_s,
         daily=refused.daily,
     )
 
 
 def _upstream_error(
-    asked: str, kinds: list[str], told: str, refused: Refused | None
+    asked: str, kinds: list[str], told: str, *, unreached: bool
 ) -> errors.FreellmError:
     if kinds and set(kinds) <= {"model_not_found"}:
         return _not_served(asked, told)
@@ -270,12 +288,12 @@ def _upstream_error(
     if not kinds or set(kinds) == {"timeout"}:
         return errors.UpstreamTimeout(
             message,
-            hint="raise --timeout, or see `freellm why`",
+            hint=_HINT_UNREACHED if unreached else "raise --timeout, or see `freellm why`",
             client_hint="see `freellm why`; the settings under [timeouts] say how long it may take",
         )
     if set(kinds) <= {"overloaded", *_LIMITED}:
         return errors.Overloaded(message, hint="see `freellm why`")
-    return errors.UpstreamError(message, hint="see `freellm why`")
+    return errors.UpstreamError(message, hint=_HINT_UNREACHED if unreached else "see `freellm why`")
 
 
 def _story(verdicts: list[tuple[PoolTarget, Verdict]]) -> str:

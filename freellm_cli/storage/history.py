@@ -23,7 +23,8 @@ TITLE_LENGTH = 60
 
 
 class Head(NamedTuple):
-    """A conversation without its messages."""
+    """A conversation without its messages. `model`: what is asked, "" for the default; `answered_by`: who
+    gave the last answer."""
 
     id: str
     title: str
@@ -32,6 +33,7 @@ class Head(NamedTuple):
     started: float
     updated: float
     turns: int
+    answered_by: str
 
 
 class Kept(NamedTuple):
@@ -72,7 +74,9 @@ class Hit(NamedTuple):
 
 _HEADS = (
     "SELECT id, title, model, system, started, updated,"
-    " (SELECT COUNT(DISTINCT turn) FROM message WHERE conversation = conversation.id)"
+    " (SELECT COUNT(DISTINCT turn) FROM message WHERE conversation = conversation.id),"
+    " COALESCE((SELECT model FROM message WHERE conversation = conversation.id"
+    " AND role = 'assistant' ORDER BY id DESC LIMIT 1), '')"
     " FROM conversation "
 )
 _MESSAGES = (

@@ -68,13 +68,15 @@ class Lease:
 
 class Reason(NamedTuple):
     """Why a target is not free. `why`: as in `core.forecast.Obstacle`, or "queue" (somebody is before).
-    `until`: None when it never is by itself; a guess unless `sure`."""
+    `until`: None when it never is by itself; a guess unless `sure`. `fault`: what went wrong, where it
+    rests after a failure and not for a limit."""
 
     target: str
     why: str
     text: str
     until: float | None
     sure: bool = True
+    fault: str = ""
 
 
 class Wait(NamedTuple):

@@ -10,8 +10,8 @@ from freellm_cli.core.counters import Counter, Moment
 from freellm_cli.core.forecast import Outlook
 from freellm_cli.core.limits import Limit
 from freellm_cli.core.obstacle_words import tell
-from freellm_cli.core.rotation import Lineup, Snapshot, Wish, load, used_of
-from freellm_cli.storage import ledger_counters, ledger_look
+from freellm_cli.core.rotation import Lineup, RestState, Snapshot, Wish, load, used_of
+from freellm_cli.storage import ledger_counters, ledger_look, ledger_rests
 from freellm_cli.storage.ledger_reports import OpenLease, Turn, Usage, View
 from freellm_cli.storage.ledger_values import LANES, Reason
 
@@ -40,9 +40,14 @@ def _reasons_of(
             tell(obstacle, wish.tokens),
             None if obstacle.until == inf else moment.wall_at(obstacle.until),
             obstacle.sure,
+            _fault(obstacle.rest),
         )
         for obstacle in outlook.obstacles(at, wish)
     )
+
+
+def _fault(rest: RestState | None) -> str:
+    return "" if rest is None or rest.kind in ledger_rests.WINDOW_KINDS else rest.reason
 
 
 def views(

@@ -11,7 +11,7 @@ EXIT_CODES = (
     ("0", "done"),
     ("1", "a fault of freellm; a report is left in the state folder"),
     ("2", "usage: a wrong option, an unknown name"),
-    ("3", "configuration, or no credential"),
+    ("3", "configuration, no credential, or no place to write"),
     ("4", "the credential was refused"),
     ("5", "every target is limited; the message says until when"),
     ("6", "the provider failed or took too long"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -91,6 +93,58 @@ def test_progress_says_what_is_waited_for_and_until_when() -> None:
     assert words.startswith("2 running, 3 waiting for a limit, 1 errors, done in ")
     assert "(at " in words
     assert words_of(Progress(10, 4, 0, 2, 0, 5, 99, None)) == "2 running"
+
+
+def test_progress_says_what_failed_where_no_limit_is_waited_for() -> None:
+    progress = Progress(3, 0, 0, 0, 3, 4, 0, None, fault="server error: api.x.org has no address.")
+    told = "0 running, 3 waiting after a failure (server error: api.x.org has no address)"
+    assert words_of(progress) == told
+    assert len(words_of(progress._replace(fault="x" * 5000))) < 200
+
+
+@pytest.mark.skipif(os.name == "nt", reason="interrupted by a POSIX signal")
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_the_first_ctrl_c_says_what_a_second_one_does(
+    home: Household, sim: Simulator, tmp_path: Path, more: tuple[str, ...]
+) -> None:
+    sim.fail("stall_before_first_token", times=None)
+    source = tmp_path / "in.txt"
+    source.write_text("hello\n" * 6)
+    words = ["batch", str(source), "-o", str(tmp_path / "out"), "--width", "2", *more]
+    env = {**os.environ, **home.env, "PYTHONPATH": str(ROOT)}
+    with subprocess.Popen(
+        [*PROGRAM, *words], env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as child:
+        assert child.stderr is not None
+        assert sim.wait_for(lambda counts: counts.stalled == 2, 15)
+        child.send_signal(signal.SIGINT)
+        told = child.stderr.readline()
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=20)
+    assert told == "freellm: letting 2 rows end; Ctrl-C again stops now\n"
+    assert (child.returncode, err) == (130, "")
+    assert "6" in out
+    assert sim.counts.requests == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals there")
+def test_on_a_terminal_the_first_ctrl_c_is_answered_above_the_bar(
+    home: Household, sim: Simulator, tmp_path: Path
+) -> None:
+    pytest.importorskip("pexpect")
+    from tests.support.screen import Screen
+
+    sim.fail("stall_before_first_token", times=None)
+    source = tmp_path / "in.txt"
+    source.write_text("hello\n" * 6)
+    env = {**os.environ, **home.env, "PYTHONPATH": str(ROOT), "TERM": "xterm"}
+    screen = Screen(["batch", str(source), "-o", str(tmp_path / "out"), "--width", "2"], env)
+    screen.see("2 running")
+    screen.send("\x03")
+    screen.see("letting 2 rows end; Ctrl-C again stops now")
+    screen.send("\x03")
+    assert screen.end() == 130
+    assert "stopped with 6 rows left" in screen.text
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no pseudo-terminals there")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from freellm_cli.cli.quick_parse import chat_call
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
 
@@ -36,6 +37,24 @@ def test_the_answer_is_on_stdout_and_nothing_else(home: Household) -> None:
     assert "hello" in outcome.out
 
 
+@pytest.mark.parametrize(
+    ("words", "is_told"),
+    [
+        (["-v"], True),
+        (["--usage"], True),
+        ([], False),
+        (["-v", "-q"], False),
+        (["-v", "--json"], False),
+    ],
+)
+def test_in_a_pipe_who_answered_is_told_to_those_who_ask(
+    home: Household, words: list[str], is_told: bool
+) -> None:
+    outcome = home.run("chat", "hello", *words)
+    assert (f"{FLASH} · gemini-1 · " in outcome.err) == is_told
+    assert "gemini-1 ·" not in outcome.out
+
+
 def test_a_pipe_is_the_prompt_or_is_joined_to_it(home: Household, sim: Simulator) -> None:
     assert chat(home, stdin="from the pipe")[0] == 0
     assert chat(home, "summarise", stdin="a long text\n")[0] == 0
@@ -47,6 +66,59 @@ def test_nothing_to_ask_is_a_usage_error(home: Household) -> None:
     code, said = chat(home)
     assert code == 2
     assert "nothing to ask" in said
+
+
+def test_a_host_that_cannot_be_reached_is_no_limit_and_leads_to_the_doctor(
+    home: Household,
+) -> None:
+    home.provider("gemini", "http://127.0.0.1:9")
+    for told in ("could answer", "rests after a failure"):
+        code, said = chat(home, "hello")
+        assert code in (5, 6)
+        assert told in said
+        assert "server error" in said or "127.0.0.1" in said
+        assert "`freellm doctor --online`" in said
+        assert "is limited" not in said
+
+
+IMPOSSIBLE = {
+    ("--timeout", "0"): "--timeout wants a number of seconds above 0, not 0",
+    ("--timeout", "-1"): "--timeout wants a number of seconds above 0, not -1",
+    ("--max-tokens", "-5"): "--max-tokens wants a whole number from 1 up, not -5",
+    ("--max-tokens", "0"): "--max-tokens wants a whole number from 1 up, not 0",
+    ("--temperature", "-0.1"): "--temperature wants a number from 0 up, not -0.1",
+    ("--top-p", "1.5"): "--top-p wants a number from 0 to 1, not 1.5",
+    ("-m", ""): "-m wants a model's name, not an empty one",
+    ("--model", " "): "-m wants a model's name, not an empty one",
+}
+
+
+@pytest.mark.parametrize("words", IMPOSSIBLE, ids=" ".join)
+@pytest.mark.parametrize("parser", ["the quick one", "Typer"])
+def test_a_value_that_cannot_be_is_refused_whoever_parses_it(
+    home: Household, sim: Simulator, words: tuple[str, str], parser: str
+) -> None:
+    joined = ["-xv"] if parser == "Typer" else ["-x", "-v"]
+    assert (chat_call(["chat", *words, *joined, "hi"]) is None) == (parser == "Typer")
+    outcome = home.run("chat", *words, *joined, "hi")
+    assert (outcome.code, outcome.out, sim.counts.requests) == (2, "", 0)
+    assert outcome.err.startswith(f"error: {IMPOSSIBLE[words]}")
+
+
+@pytest.mark.parametrize(
+    "words", [("--temperature", "2.5"), ("--temperature", "0"), ("--max-tokens", "1")], ids=" ".join
+)
+def test_a_value_at_the_edge_is_the_providers_matter(
+    home: Household, words: tuple[str, str]
+) -> None:
+    assert chat(home, *words, "hi")[0] == 0
+
+
+@pytest.mark.parametrize("words", [["batch", "-"], ["limits", "plan"]], ids=" ".join)
+def test_no_command_takes_an_empty_model_for_the_default(home: Household, words: list[str]) -> None:
+    outcome = home.run(*words, "-m", "", stdin="hello\n")
+    assert outcome.code == 2
+    assert "-m wants a model's name" in outcome.err
 
 
 def test_binary_on_stdin_is_refused(home: Household, sim: Simulator) -> None:

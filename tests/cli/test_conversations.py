@@ -60,6 +60,19 @@ def test_a_conversation_stays_with_its_model_until_another_is_named(
     assert [text for role, text in asked(sim) if role == "user"] == ["one", "two", "three"]
 
 
+def test_the_list_says_who_answered_and_beside_it_what_was_asked(home: Household) -> None:
+    home.config('[aliases]\nquick = "groq/openai/gpt-oss-120b"\n' + home._extra)
+    home.run("chat", "--conversation", "plain", "one")
+    home.run("chat", "--conversation", "alias", "-m", "quick", "two")
+    found = {head["id"]: (head["model"], head["answered_by"]) for head in heads(home)}
+    assert found == {"plain": ("", FLASH), "alias": ("quick", "groq/openai/gpt-oss-120b")}
+    listed = home.run("history").out
+    assert FLASH in listed
+    assert "groq/openai/gpt-oss-120b" in listed
+    assert "asks quick" in home.run("history", "show", "alias").out
+    assert "asks the default model" in home.run("history", "show", "plain").out
+
+
 def test_a_named_conversation_begins_with_a_notice_and_goes_on(
     home: Household, sim: Simulator
 ) -> None:

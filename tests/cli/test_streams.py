@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +14,10 @@ from pathlib import Path
 import pytest
 
 from freellm_cli.cli.streams import standard_streams
+from freellm_cli.core.errors import OutputFault
+from freellm_cli.simulator.server import Simulator
+from tests.support.household import FLASH, Household
+from tests.support.program import PROGRAM
 
 ROOT = Path(__file__).resolve().parents[2]
 ANSWER = "Größe: 鍵 → “ok” 🙂"
@@ -74,6 +81,78 @@ def test_a_command_started_without_a_stream_does_not_fall_over(closing: str) -> 
     line = f'"{sys.executable}" -m freellm_cli limits {closing}'
     done = subprocess.run(line, shell=True, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.fixture
+def env(home: Household) -> dict[str, str]:
+    home.keys("gemini", "k1").config(f'default_model = "{FLASH}"').forget()
+    return {**os.environ, **home.env, "PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
+
+
+def typed(line: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    command = f"{shlex.join(PROGRAM)} {line}"
+    return subprocess.run(
+        command, shell=True, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+@pytest.mark.parametrize(
+    "words", ["models", "models --all --json", "chat hi", "chat hi --json", "config show", "--help"]
+)
+def test_a_full_disk_behind_stdout_is_told_and_is_no_fault_of_ours(
+    env: dict[str, str], words: str
+) -> None:
+    done = typed(f"{words} >/dev/full", env)
+    assert done.returncode == 3
+    assert done.stderr == (
+        "error: the output could not be written: No space left on device\n"
+        "  → make room there, or send standard output elsewhere\n"
+    )
+    assert not Path(env["FREELLM_STATE_DIR"], "crash.log").exists()
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
+def test_a_log_that_is_full_too_changes_no_exit_code(env: dict[str, str]) -> None:
+    assert typed("models >/dev/full 2>&1", env).returncode == 3
+    done = typed("chat hi -v --usage 2>/dev/full", env)
+    assert (done.returncode, done.stdout[:7]) == (0, "This is")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="closes streams as a POSIX shell does")
+@pytest.mark.parametrize("words", ["chat hi", "chat hi --json", "batch /dev/null"])
+def test_no_quota_is_spent_on_an_answer_that_would_be_lost(
+    env: dict[str, str], sim: Simulator, words: str
+) -> None:
+    done = typed(f"{words} >&-", env)
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: the answer could not be written: standard output is clo")
+    assert sim.counts.requests == 0
+    assert typed(f"{words} >/dev/null", env).returncode != 3
+
+
+class Broken(io.RawIOBase):
+    """A file that fails at each write, as a disconnected share does."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        raise OSError(self.number, os.strerror(self.number))
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EFBIG, errno.EBADF])
+@pytest.mark.parametrize("size", [1, 100_000])
+def test_whatever_fails_at_stdout_is_an_output_fault(number: int, size: int) -> None:
+    raw = Broken(number)
+    out = io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8")
+    _, stdout, _ = standard_streams({}, None, out, None)
+    with pytest.raises(OutputFault, match=re.escape(os.strerror(number))):
+        print("x" * size, file=stdout, flush=True)
+    raw.close()
 
 
 @pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii"])

@@ -63,10 +63,12 @@ KEYS = {
     ),
     "history list": (
         "conversations[].id conversations[].title conversations[].model conversations[].system"
+        " conversations[].answered_by"
         " conversations[].started conversations[].updated conversations[].turns"
     ),
     "history show": (
-        "id title model system started updated turns messages[].role messages[].text messages[].at"
+        "id title model answered_by system started updated turns messages[].role messages[].text"
+        " messages[].at"
     ),
     "history search hello": ("hits[].conversation hits[].title hits[].role hits[].text hits[].at"),
     "history delete --all": "deleted",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freellm_cli.core.errors import ConfigError, RequestRefused
+from freellm_cli.core.errors import BadField, ConfigError, RequestRefused
 from freellm_cli.core.messages import normalise_body
 from freellm_cli.providers.openai_compat import dropped_fields
 from freellm_cli.providers.quirks import KNOWN
@@ -517,7 +517,9 @@ params = st.dictionaries(
 
 
 @given(given=params, stream=st.booleans())
-def test_any_parameters_make_a_request(given: dict[str, Any], stream: bool) -> None:
+def test_any_parameters_make_a_request_or_are_refused_by_name(
+    given: dict[str, Any], stream: bool
+) -> None:
     quirks = {
         "rename": {"seed": "random_seed", "max_completion_tokens": "max_tokens"},
         "clamp": {"top_p": [0, 1]},
@@ -527,7 +529,11 @@ def test_any_parameters_make_a_request(given: dict[str, Any], stream: bool) -> N
         "drop": ["stop.a", "user"],
         "values": {"response_format": {"a": "b"}},
     }
-    request = normalise_body({**given, "messages": "hi"})._replace(stream=stream)
+    try:
+        request = normalise_body({**given, "messages": "hi"})._replace(stream=stream)
+    except BadField as refusal:
+        assert refusal.path.partition(".")[0].partition("[")[0] in given
+        return
 
     made = dialect().chat(request, target(quirks=quirks), None, stream=stream)
 

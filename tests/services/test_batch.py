@@ -191,6 +191,51 @@ def test_an_interrupted_batch_goes_on_where_it_stopped(
     assert sorted(asked(sim)) == sorted(f"question {n}" for n in range(30))
 
 
+def test_a_running_row_that_fails_after_the_interrupt_is_not_tried_again(
+    home: Household, sim: Simulator, tmp_path: Path
+) -> None:
+    home.config(f"[timeouts]\nfirst_token = 0.4\n{home._extra}")
+    sim.fail("stall_before_first_token", times=None)
+    out, path = tmp_path / "out.jsonl", prompts(tmp_path, 6)
+    interrupted: list[int] = []
+
+    def watch(progress: Progress) -> None:
+        if progress.interrupted:
+            interrupted.append(progress.running)
+        elif sim.counts.stalled == 2:
+            raise KeyboardInterrupt
+
+    options = BatchOptions(out=str(out), width=2)
+    first = Batch(home.runtime, path, options).run(watch, lambda line: None)
+    assert (first.exit_code, first.data["left"], first.data["errors"]) == (130, 6, 0)
+    assert sim.counts.requests == 2
+    assert interrupted[0] == 2
+    sim.heal()
+    for rest in home.runtime.ledger.rests():
+        home.runtime.ledger.wake(rest.key)
+    assert run(home, path, out=str(out), resume=True).data["answered"] == 6
+
+
+def test_who_waits_after_a_failure_is_not_said_to_wait_for_a_limit(
+    home: Household, tmp_path: Path
+) -> None:
+    nobody = "http://127.0.0.1:9/v1"
+    home.config(
+        f'default_model = "{FLASH}"\n[providers.gemini]\nbase_url = "{nobody}"\n{UNLIMITED}'
+    )
+    seen: list[Progress] = []
+
+    def watch(progress: Progress) -> None:
+        seen.append(progress)
+        if progress.fault and progress.waiting == 2:
+            raise KeyboardInterrupt
+
+    batch = Batch(home.runtime, prompts(tmp_path, 2), BatchOptions())
+    assert batch.run(watch, lambda line: None).exit_code == 130
+    assert "server error: " in seen[-1].fault
+    assert seen[-1].ends_at is None
+
+
 def test_another_input_cannot_resume_it(home: Household, sim: Simulator, tmp_path: Path) -> None:
     out, path = tmp_path / "out.jsonl", prompts(tmp_path, 10)
 
