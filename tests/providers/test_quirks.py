@@ -531,8 +531,11 @@ def test_any_parameters_make_a_request_or_are_refused_by_name(
     }
     try:
         request = normalise_body({**given, "messages": "hi"})._replace(stream=stream)
+        refused = ""
     except BadField as refusal:
-        assert refusal.path.partition(".")[0].partition("[")[0] in given
+        refused = refusal.path.partition(".")[0].partition("[")[0]
+    if refused:
+        assert refused in given
         return
 
     made = dialect().chat(request, target(quirks=quirks), None, stream=stream)
