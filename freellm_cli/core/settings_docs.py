@@ -135,7 +135,7 @@ written with commas. Aliases have no variable.
 default_model = "smart"
 
 [aliases]
-smart = ["gemini/gemini-2.5-flash", "nvidia_nim/moonshotai/kimi-k2-instruct"]
+smart = ["gemini/gemini-2.5-flash", "nvidia_nim/moonshotai/kimi-k3"]
 "gpt-4o-mini" = "smart"               # what a program asks for
 "*" = "smart"                         # every other unknown name
 
@@ -159,7 +159,7 @@ requests_per_day = 250
 [[routes]]                            # short prompts to a small model
 for = "smart"
 max_tokens = 500
-use = "groq/llama-3.1-8b-instant"
+use = "groq/openai/gpt-oss-20b"
 
 [serve]
 port = 8000
