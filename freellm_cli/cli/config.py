@@ -103,6 +103,6 @@ def check(ctx: typer.Context) -> None:
     Example: freellm config check
     """
     from freellm_cli.cli.render import render
-    from freellm_cli.services.config import check_settings
+    from freellm_cli.services.settings_check import check_settings
 
     raise typer.Exit(render(ctx.obj, check_settings(ctx.obj.runtime)))

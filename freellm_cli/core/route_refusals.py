@@ -88,15 +88,19 @@ def way_in(provider: ProviderSpec) -> str:
     return f"freellm keys add {provider.id}{needs}"
 
 
-def unknown(name: str, book: Book) -> UnknownName:
-    """With the nearest names; a provider's name is answered with models of its own."""
-    said = f"no model, family or alias is called {name!r}"
+def unknown(name: str, book: Book, led_by: str = "") -> UnknownName:
+    """With the nearest names; a provider's name is answered with models of its own.
+
+    `led_by`: the alias that named it, where the person did not.
+    """
+    there = _who_leads(name, book, led_by)
+    said = f"no model, family or alias is called {name!r}{there}"
     provider, slash, rest = name.partition("/")
     ids = book.catalog.provider_ids()
     if not slash and name.lower() in ids:
         own = _models_of(name.lower(), book)
         return UnknownName(
-            f"{name} is a provider, and -m wants a model",
+            f"{name} is a provider, and -m wants a model{there}",
             hint=f"did you mean {own[0]}? All: `freellm models {name.lower()}`" if own else "",
             nearest=own,
         )
@@ -108,8 +112,18 @@ def unknown(name: str, book: Book) -> UnknownName:
         nearest = (f"{close[0]}/{rest}",) if close else nearest
     if nearest:
         return UnknownName(said, hint=f"did you mean {', '.join(nearest)}?", nearest=nearest)
+    if there:
+        return UnknownName(
+            said, hint="`freellm config check` says where, `freellm config edit` mends"
+        )
     hint = "`-m auto` takes the best that you have; see `freellm models --recommended`"
     return UnknownName(said, hint=hint)
+
+
+def _who_leads(name: str, book: Book, led_by: str) -> str:
+    if led_by in book.aliases:
+        return f"; in config.toml {led_by!r} leads there"
+    return "; it is your default_model" if name == book.default_model else ""
 
 
 def _models_of(provider: str, book: Book) -> tuple[str, ...]:

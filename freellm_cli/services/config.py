@@ -15,7 +15,7 @@ from freellm_cli.core.settings_schema import Option, option
 from freellm_cli.core.settings_values import BadValue, check, parse
 from freellm_cli.core.toml_text import split_key
 from freellm_cli.providers.registry import load_catalog
-from freellm_cli.services.results import Block, Cell, Facts, Line, Result, Table
+from freellm_cli.services.results import Cell, Facts, Line, Result, Table
 from freellm_cli.storage.config_file import ConfigFile, parse_toml
 from freellm_cli.storage.paths import (
     config_file,
@@ -148,23 +148,6 @@ def _moved(runtime: Runtime, key: str, place: str) -> Result | None:
     from freellm_cli.services.secret_place import move_secrets
 
     return move_secrets(runtime, place)
-
-
-def check_settings(runtime: Runtime) -> Result:
-    """Reads the file as every command does; problems are errors, unknown keys warnings."""
-    file = _file(runtime)
-    _, warnings = Settings.load(
-        file.table(),
-        runtime.env,
-        file=file.path,
-        locate=file.locate,
-        known_providers=runtime.catalog.provider_ids(),
-    )
-    words = [str(warning) for warning in warnings]
-    blocks: list[Block] = [Line(text, "warn") for text in words]
-    if not words:
-        blocks.append(Line(f"{file.path}: nothing to complain of", "good"))
-    return Result({"file": file.path, "warnings": words}, tuple(blocks))
 
 
 def text_to_edit(runtime: Runtime) -> str:
