@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,45 @@ def test_several_keys_come_one_a_line_and_a_refused_one_is_not_stored(
     assert "stored groq-1" in outcome.out
     assert "not stored" in outcome.out
     assert home.run("keys", "list").out.count("groq-") == 1
+
+
+def test_a_key_with_a_blank_is_refused_and_so_are_those_beside_it(
+    home: Household, sim: Simulator
+) -> None:
+    outcome = home.run("keys", "add", "groq", "--stdin", stdin=f"{GROQ_KEY}\ngsk_abc def ghi\n")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "the key holds a blank (character 8)" in outcome.err
+    assert sim.counts.requests == 0
+    assert "groq-1" not in home.run("keys").out
+
+
+def key_state(home: Household) -> str:
+    (key,) = json.loads(home.run("keys", "list", "--json").out)["keys"]
+    return str(key["state"])
+
+
+def test_a_key_that_was_never_checked_is_not_called_ready_before_it_has_proved_good(
+    home: Household,
+) -> None:
+    home.run("keys", "add", "groq", "--stdin", "--no-check", stdin=GROQ_KEY)
+    assert key_state(home) == "not checked"
+    home.run("keys", "disable", "groq-1")
+    assert key_state(home) == "disabled"
+    home.run("keys", "enable", "groq-1")
+    assert home.run("keys", "check").code == 0
+    assert key_state(home) == "ready"
+
+
+def test_a_key_whose_provider_was_out_of_reach_is_not_called_ready_before_it_has_answered(
+    home: Household, sim: Simulator
+) -> None:
+    sim.fail("cut_before_headers", provider="groq", on="models", times=None)
+    added = home.run("keys", "add", "groq", "--stdin", stdin=GROQ_KEY)
+    assert "stored groq-1" in added.out
+    assert "could not be reached" in added.out
+    assert key_state(home) == "not checked"
+    assert home.run("chat", "-m", "groq/openai/gpt-oss-20b", "hello").code == 0
+    assert key_state(home) == "ready"
 
 
 def test_a_key_of_a_variable_is_taken_and_an_empty_one_refused(home: Household) -> None:
