@@ -303,6 +303,11 @@ def set_label(runtime: Runtime, name: str, label: str | None, account: str | Non
     return Result({"id": item.id, **changes}, (Line(f"{item.id}: {words}", "good"),))
 
 
+def stored_ids(runtime: Runtime, names: list[str]) -> list[str]:
+    """The ids of stored keys, each once. Raises UnknownName, and UsageError for one that is not freellm's."""
+    return list(dict.fromkeys(_stored(runtime, name).id for name in names))
+
+
 def remove_keys(runtime: Runtime, names: list[str]) -> Result:
     """Forgets keys for good. All names are looked up before the first is removed."""
     items = [_stored(runtime, name) for name in names]

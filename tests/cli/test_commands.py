@@ -82,6 +82,16 @@ def test_a_key_whose_provider_was_out_of_reach_is_not_called_ready_before_it_has
     assert key_state(home) == "ready"
 
 
+def test_without_a_terminal_no_key_is_forgotten_unless_it_is_said(home: Household) -> None:
+    home.keys("groq", GROQ_KEY, f"{GROQ_KEY}x")
+    refused = home.run("keys", "remove", "groq-1", "groq-2")
+    assert (refused.code, refused.out) == (2, "")
+    assert "`freellm keys remove groq-1 groq-2 --yes`" in refused.err
+    assert home.run("keys", "list").out.count("groq-") == 2
+    assert home.run("keys", "remove", "groq-1", "groq-2", "--yes").code == 0
+    assert "groq-" not in home.run("keys", "list").out.replace("keys add", "")
+
+
 def test_a_key_of_a_variable_is_taken_and_an_empty_one_refused(home: Household) -> None:
     taken = home.run("keys", "add", "groq", "--env", "MINE", env={"MINE": GROQ_KEY})
     assert taken.code == 0
@@ -121,7 +131,7 @@ def test_a_key_is_labelled_switched_off_and_on_and_removed(home: Household) -> N
     assert home.run("chat", "-m", "groq/openai/gpt-oss-20b", "hi").code == 3
     assert home.run("keys", "enable", "work").code == 0
     assert home.run("chat", "-m", "groq/openai/gpt-oss-20b", "hi").code == 0
-    assert home.run("keys", "remove", "work").code == 0
+    assert home.run("keys", "remove", "work", "--yes").code == 0
     assert "no key stored" in home.run("keys", "list").out
 
 
