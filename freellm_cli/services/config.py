@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from freellm_cli.core.errors import ConfigError, UnknownName
@@ -28,6 +29,8 @@ from freellm_cli.storage.paths import (
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
+
+_LIST = "`freellm config show --json`"
 
 
 def show_paths(runtime: Runtime) -> Result:
@@ -54,7 +57,8 @@ def show_settings(runtime: Runtime) -> Result:
         for row in shown
         if row.source != "default"
     )
-    ending = Line("the rest is at its default: docs/configuration.md lists what can be set", "dim")
+    which = "the rest is at its default" if rows else "every setting is at its default"
+    ending = Line(f"{which}; {_LIST} lists them all", "dim")
     table = Table(("setting", "value", "source"), rows)
     return Result({"settings": data}, (table, ending) if rows else (ending,))
 
@@ -171,7 +175,7 @@ def _known(key: str) -> Option:
     found = option(split_key(key))
     if found is None:
         nearest = nearest_keys(split_key(key))
-        hint = f"did you mean {', '.join(nearest)}?" if nearest else "see docs/configuration.md"
+        hint = f"did you mean {', '.join(nearest)}?" if nearest else f"{_LIST} lists them all"
         raise UnknownName(f"no setting is called {key!r}", hint=hint, nearest=nearest)
     return found
 
@@ -182,8 +186,18 @@ def _value(known: Option, key: str, text: str) -> Any:
         value = parse(known, text)
         check(known, value)
     except BadValue as fault:
-        raise ConfigError(f"{key} {fault.problem}", hint=known.about) from fault
+        raise ConfigError(f"{key} {fault.problem}", hint=_help_on(known)) from fault
     return value
+
+
+def _help_on(known: Option) -> str:
+    """What a setting is for; of one that is like another, what that one is for and usually is."""
+    like = re.match(r"Like ([\w.]+[\w])", known.about)
+    other = option(split_key(like[1])) if like else None
+    if other is None:
+        return known.about
+    usual = _text(other.default).removesuffix(".0")
+    return f"{other.about.rstrip('.')}; where it is not set, {other.name} holds ({usual})"
 
 
 def _text(value: Any) -> str:

@@ -204,7 +204,7 @@ def list_keys(runtime: Runtime) -> Result:
     table = Table(
         ("id", "label", "key", "account", "source", "state"),
         tuple(rows),
-        empty="no key stored yet: run `freellm keys add gemini`",
+        empty="no key stored yet: `freellm setup` leads to a first one",
     )
     return Result({"keys": data}, (table,))
 

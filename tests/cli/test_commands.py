@@ -98,6 +98,7 @@ def test_a_key_of_a_variable_is_taken_and_an_empty_one_refused(home: Household) 
     empty = home.run("keys", "add", "groq", "--env", "MINE")
     assert (empty.code, empty.out) == (2, "")
     assert "MINE is empty or not set" in empty.err
+    assert "export MINE" in empty.err
 
 
 def test_a_key_on_the_command_line_is_refused_and_why_is_said(
@@ -295,6 +296,30 @@ def test_a_setting_is_set_read_and_taken_back_and_comments_stay(
     assert home.run("config", "unset", "serve.port").code == 0
     assert home.run("config", "get", "serve.port").out == "8000\n"
     assert file.read_text().startswith("# mine\n")
+
+
+def test_a_refused_value_says_what_the_setting_is_and_usually_holds(home: Household) -> None:
+    refused = home.run("config", "set", "providers.groq.first_token", "-3")
+    assert refused.code == 3
+    assert "from 0.01 to 86400" in refused.err
+    assert "→ Until the first byte of an answer; where it is not set, timeouts" in refused.err
+
+
+def test_without_a_setting_it_is_said_that_none_is_set_and_what_lists_them(
+    home: Household, tmp_path: Path
+) -> None:
+    (tmp_path / "config" / "config.toml").unlink()
+    shown = home.run("config").out
+    assert shown == (
+        "every setting is at its default; `freellm config show --json` lists them all\n"
+    )
+    assert "default_model" in home.run("config", "show", "--json").out
+
+
+def test_the_first_key_is_begun_the_same_way_wherever_there_is_none(home: Household) -> None:
+    for argv in (["keys"], ["limits"]):
+        assert "`freellm setup` leads to a first one" in home.run(*argv).out
+    assert "`freellm setup` leads to a first key" in home.run("chat", "hello").err
 
 
 def test_an_edit_that_breaks_the_file_is_refused_and_the_old_one_stays(
