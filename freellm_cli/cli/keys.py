@@ -159,7 +159,7 @@ def remove(
     names: Names,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Forget keys for good.
+    """Forget keys for good; asks first, so without a terminal --yes is needed.
 
     Example: freellm keys remove gemini-2 --yes
     """
