@@ -124,7 +124,8 @@ _HEAD = """
 
 Settings live in `config.toml`; `freellm config path` says where. `freellm config show` lists every
 setting with its value and where that is from, `freellm config set serve.port 9000` changes one and
-keeps your comments, `freellm config check` reads the file and reports what it does not understand and which names lead nowhere.
+keeps your comments, `freellm config check` reads the file and reports what it does not understand
+and which names lead nowhere.
 
 A command-line flag wins over the environment, the environment over the file. The variable of a
 setting is its name in capitals with `_` for dots, after `FREELLM_`: `serve.port` is
