@@ -157,7 +157,7 @@ complete -c freellm -n '__freellm_at \'keys\' 0' -a check -d 'Ask each provider 
 complete -c freellm -n '__freellm_at \'keys\' 0' -a enable -d 'Use a key again, and wake it if it rests.'
 complete -c freellm -n '__freellm_at \'keys\' 0' -a disable -d 'Keep a key, but do not use it.'
 complete -c freellm -n '__freellm_at \'keys\' 0' -a label -d 'Name a key, or say which account it belongs to.'
-complete -c freellm -n '__freellm_at \'keys\' 0' -a remove -d 'Forget keys for good.'
+complete -c freellm -n '__freellm_at \'keys\' 0' -a remove -d 'Forget keys for good; asks first, so without a terminal --yes is needed.'
 complete -c freellm -n '__freellm_at \'keys\' 0' -a import -d 'Take over keys from a file; known ones are skipped.'
 complete -c freellm -n '__freellm_at \'keys\' 0' -a export -d 'The stored keys as a file for `keys import`; masked unless --reveal.'
 complete -c freellm -n '__freellm_at \'keys\'' -l json -d 'Print JSON, for scripts.'

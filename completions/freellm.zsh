@@ -202,7 +202,7 @@ _freellm_keys() {
                 'enable:Use a key again, and wake it if it rests.'
                 'disable:Keep a key, but do not use it.'
                 'label:Name a key, or say which account it belongs to.'
-                'remove:Forget keys for good.'
+                'remove:Forget keys for good; asks first, so without a terminal --yes is needed.'
                 'import:Take over keys from a file; known ones are skipped.'
                 'export:The stored keys as a file for `keys import`; masked unless --reveal.'
             )

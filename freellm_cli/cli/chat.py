@@ -89,7 +89,7 @@ def chat(
 
     Text from a pipe is the prompt, or is joined to it. On a terminal without a prompt: a conversation.
 
-    Example: git diff | freellm chat -m kimi-k2 "write the commit message"
+    Example: git diff | freellm chat -m kimi-k3 "write the commit message"
     """
     from freellm_cli.cli.chat_face import chat as ask
 

@@ -14,7 +14,7 @@ Key = Annotated[str, typer.Argument(help="Dotted name: serve.port, aliases.smart
 def config(ctx: typer.Context) -> None:
     """Show, set and check the settings. Alone: shows them.
 
-    Example: freellm config set default_model kimi-k2
+    Example: freellm config set default_model kimi-k3
     """
     if ctx.invoked_subcommand is None:
         show(ctx)
@@ -62,7 +62,7 @@ def set_(
 ) -> None:
     """Change a value; your comments stay.
 
-    Example: freellm config set aliases.smart '["gemini/gemini-2.5-flash", "kimi-k2"]'
+    Example: freellm config set aliases.smart '["gemini/gemini-2.5-flash", "kimi-k3"]'
     """
     from freellm_cli.cli.render import render
     from freellm_cli.services.config import set_setting
@@ -103,6 +103,6 @@ def check(ctx: typer.Context) -> None:
     Example: freellm config check
     """
     from freellm_cli.cli.render import render
-    from freellm_cli.services.config import check_settings
+    from freellm_cli.services.settings_check import check_settings
 
     raise typer.Exit(render(ctx.obj, check_settings(ctx.obj.runtime)))

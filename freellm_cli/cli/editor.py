@@ -19,7 +19,9 @@ def edited(face: Face, text: str, *, name: str = "config.toml") -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, name)
         with open(path, "w", encoding="utf-8") as file:
-            file.write(text or "# freellm's settings: see docs/configuration.md\n")
+            file.write(
+                text or "# freellm's settings; `freellm config show --json` lists them all\n"
+            )
         try:
             done = subprocess.run(
                 [*split_words(command, windows=os.name == "nt"), path], check=False

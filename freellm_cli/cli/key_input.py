@@ -27,7 +27,10 @@ def keys_from(
     if variable:
         text = face.env.get(variable, "")
         if not text.strip():
-            raise UsageError(f"the environment variable {variable} is empty or not set")
+            raise UsageError(
+                f"the environment variable {variable} is empty or not set",
+                hint=f"only what is exported is seen (`export {variable}`); or pipe the key in with --stdin",
+            )
         return [text]
     if stdin:
         return [line for line in face.stdin.read().splitlines() if line.strip()]

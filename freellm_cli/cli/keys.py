@@ -159,17 +159,23 @@ def remove(
     names: Names,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Forget keys for good.
+    """Forget keys for good; asks first, so without a terminal --yes is needed.
 
     Example: freellm keys remove gemini-2 --yes
     """
     from freellm_cli.cli.render import render
-    from freellm_cli.services.keys import remove_keys
+    from freellm_cli.services.keys import remove_keys, stored_ids
 
     face: Face = ctx.obj
-    if not yes and face.is_terminal(face.stdin):
-        typer.confirm(f"Forget {', '.join(names)} for good?", abort=True, err=True)
-    raise typer.Exit(render(face, remove_keys(face.runtime, names)))
+    ids = stored_ids(face.runtime, names)
+    if not yes and not face.is_terminal(face.stdin):
+        raise UsageError(
+            f"{', '.join(ids)} would be forgotten for good, and there is no terminal to ask",
+            hint=f"`freellm keys remove {' '.join(ids)} --yes` does it without asking",
+        )
+    if not yes:
+        typer.confirm(f"Forget {', '.join(ids)} for good?", abort=True, err=True)
+    raise typer.Exit(render(face, remove_keys(face.runtime, ids)))
 
 
 @app.command(name="import")

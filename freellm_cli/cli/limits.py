@@ -54,7 +54,7 @@ def limits(
     `limits --watch` paints a terminal anew whenever something changes, until q or Ctrl-C; in a pipe it prints
     the limits each time that they have changed, with `--json` on one line each time.
 
-    Example: freellm limits plan --model kimi-k2 --requests 500 --by 18:00
+    Example: freellm limits plan --model kimi-k3 --requests 500 --by 18:00
     """
     from freellm_cli.cli.render import render
     from freellm_cli.core.errors import UsageError

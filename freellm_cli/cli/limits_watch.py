@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SHORTEST_S = 0.2
 LONGEST_S = 3600.0
-_NO_KEY = "no key stored: run `freellm keys add gemini`"
+_NO_KEY = "no key stored yet: `freellm setup` leads to a first one"
 _STYLES = {
     "": "",
     "good": "ansigreen",

@@ -16,7 +16,7 @@ def route(
 ) -> None:
     """Where a request for a model would go now; nothing is sent.
 
-    Example: freellm route kimi-k2
+    Example: freellm route kimi-k3
     """
     from freellm_cli.cli.render import render
     from freellm_cli.services import explain

@@ -32,6 +32,8 @@ class Credential(NamedTuple):
     extra: Mapping[str, str] = {}
     """What else the provider needs with the key, such as "account_id"."""
     disabled_reason: str = ""
+    unchecked: bool = False
+    """Stored without a word from its provider whether it is good."""
 
     @property
     def fingerprint(self) -> str:

@@ -47,8 +47,9 @@ class CleanKey(NamedTuple):
 def clean_key(pasted: str) -> CleanKey:
     """The key in what was pasted: without blanks, quotes, `Bearer `, `export NAME=`, a final comma.
 
-    Refuses only what cannot be sent in a header: nothing at all, line breaks and other control
-    characters, characters beyond Latin-1. Raises UsageError, whose text never holds the key.
+    Refuses only what cannot be a key in a header: nothing at all, blanks (a bearer token has none, RFC 6750
+    section 2.1), line breaks and other control characters, characters beyond Latin-1. Raises UsageError,
+    whose text never holds the key.
     """
     notes: list[str] = []
     text = _INVISIBLE.sub("", pasted)
@@ -56,10 +57,8 @@ def clean_key(pasted: str) -> CleanKey:
         notes.append("invisible characters were taken out")
     text = _without_wrapping(text.replace("\u00a0", " ").strip(), notes)
     _refuse_impossible(text)
-    if " " in text:
-        notes.append("it holds a blank: was it copied whole?")
-    elif not text.isascii():
-        notes.append("it holds a letter that keys do not usually have")
+    if not text.isascii():
+        notes.append("the key holds a letter that keys do not usually have")
     return CleanKey(text, tuple(dict.fromkeys(notes)))
 
 
@@ -125,15 +124,20 @@ def _refuse_impossible(text: str) -> None:
     if not text:
         raise UsageError("no key was given", hint="paste the key alone, on one line")
     if "\n" in text or "\r" in text:
-        raise UsageError("it holds a line break", hint="paste one key at a time, on one line")
+        raise UsageError("the key holds a line break", hint="paste one key at a time, on one line")
     for position, char in enumerate(text, 1):
+        if char == " ":
+            raise UsageError(
+                f"the key holds a blank (character {position}), and no key has one",
+                hint="paste one key alone, as it stands on the provider's page",
+            )
         if ord(char) < 32 or 127 <= ord(char) < 160:
             raise UsageError(
-                f"it holds a control character (U+{ord(char):04X}, character {position})",
+                f"the key holds a control character (U+{ord(char):04X}, character {position})",
                 hint="copy the key again from the provider's page",
             )
         if ord(char) > 255:
             raise UsageError(
-                f"it holds a character that no key has (U+{ord(char):04X}, character {position})",
+                f"the key holds a character that no key has (U+{ord(char):04X}, character {position})",
                 hint="copy the key again from the provider's page",
             )

@@ -91,15 +91,19 @@ def way_in(provider: ProviderSpec) -> str:
     return f"freellm keys add {provider.id}{needs}"
 
 
-def unknown(name: str, book: Book) -> UnknownName:
-    """With the nearest names; a provider's name is answered with models of its own."""
-    said = f"no model, family or alias is called {name!r}"
+def unknown(name: str, book: Book, led_by: str = "") -> UnknownName:
+    """With the nearest names; a provider's name is answered with models of its own.
+
+    `led_by`: the alias that named it, where the person did not.
+    """
+    there = _who_leads(name, book, led_by)
+    said = f"no model, family or alias is called {name!r}{there}"
     provider, slash, rest = name.partition("/")
     ids = book.catalog.provider_ids()
     if not slash and name.lower() in ids:
         own = _models_of(name.lower(), book)
         return UnknownName(
-            f"{name} is a provider, and a model is wanted",
+            f"{name} is a provider, and a model is wanted{there}",
             hint=f"did you mean {own[0]}? All: `freellm models {name.lower()}`" if own else "",
             nearest=own,
         )
@@ -111,6 +115,8 @@ def unknown(name: str, book: Book) -> UnknownName:
         nearest = (f"{close[0]}/{rest}",) if close else nearest
     if nearest:
         hint = f"did you mean {', '.join(nearest)}?"
+    elif there:
+        hint = "`freellm config check` says where, `freellm config edit` mends"
     else:
         hint = "`-m auto` takes the best that you have; see `freellm models --recommended`"
     return UnknownName(said, hint=hint, nearest=nearest, client_hint=_for_clients(name, nearest))
@@ -123,6 +129,12 @@ def _for_clients(name: str, nearest: Sequence[str]) -> str:
     known = f"did you mean {', '.join(nearest)}? " if nearest else ""
     written = json.dumps(name if len(name) <= _LONGEST_ALIAS else "*", ensure_ascii=False)
     return f'{known}"auto" is the best there is; or say under [aliases] in config.toml: {written} = "auto"'
+
+
+def _who_leads(name: str, book: Book, led_by: str) -> str:
+    if led_by in book.aliases:
+        return f"; in config.toml {led_by!r} leads there"
+    return "; it is your default_model" if name == book.default_model else ""
 
 
 def _models_of(provider: str, book: Book) -> tuple[str, ...]:

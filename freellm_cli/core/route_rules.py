@@ -3,7 +3,7 @@
     [[routes]]
     for = ["smart"]          # names asked for; patterns; all when left out
     max_tokens = 2000        # of the prompt, estimated
-    use = "groq/llama-3.1-8b-instant"
+    use = "groq/openai/gpt-oss-20b"
 
 The first rule that fits wins; what it `use`s is looked up like any name that is asked for.
 """

@@ -201,17 +201,17 @@ def _expand(name: str, book: Book, seen: tuple[str, ...]) -> tuple[Step, ...]:
             found = _expand(entry, book, (*seen, name))
             steps.extend(step._replace(why=f"alias {name}") for step in found)
         return tuple(steps)
-    direct = _by_provider(name, book) or _by_family(name, book) or _by_bare_name(name, book)
+    direct = _by_provider(name, book, seen) or _by_family(name, book) or _by_bare_name(name, book)
     if direct:
         return direct
     if name in VIRTUAL_NAMES:
         return _virtual(name, book)
     if "*" in book.aliases and "*" not in seen:
         return _expand("*", book, (*seen, name))
-    raise _unknown(name, book)
+    raise _unknown(name, book, seen)
 
 
-def _by_provider(name: str, book: Book) -> tuple[Step, ...]:
+def _by_provider(name: str, book: Book, seen: tuple[str, ...]) -> tuple[Step, ...]:
     provider, slash, rest = name.partition("/")
     if not slash or not rest or provider not in book.catalog.provider_ids():
         return ()
@@ -220,7 +220,7 @@ def _by_provider(name: str, book: Book) -> tuple[Step, ...]:
         model = book.catalog.spec_for_unknown(provider, rest)
         nearest = book.catalog.nearest_models(name, 3)
         if nearest and _is_slip(name, nearest[0]):
-            raise _unknown(name, book)
+            raise _unknown(name, book, seen)
     return (Step((model,), "asked"),)
 
 
@@ -310,7 +310,7 @@ def _virtual_rank(name: str, model: ModelSpec) -> tuple[bool, bool, bool]:
     )
 
 
-def _unknown(name: str, book: Book) -> UnknownName:
+def _unknown(name: str, book: Book, seen: tuple[str, ...]) -> UnknownName:
     from freellm_cli.core.route_refusals import unknown
 
-    return unknown(name, book)
+    return unknown(name, book, seen[-1] if seen else "")

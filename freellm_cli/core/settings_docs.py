@@ -124,7 +124,8 @@ _HEAD = """
 
 Settings live in `config.toml`; `freellm config path` says where. `freellm config show` lists every
 setting with its value and where that is from, `freellm config set serve.port 9000` changes one and
-keeps your comments, `freellm config check` reads the file and reports what it does not understand.
+keeps your comments, `freellm config check` reads the file and reports what it does not understand
+and which names lead nowhere.
 
 A command-line flag wins over the environment, the environment over the file. The variable of a
 setting is its name in capitals with `_` for dots, after `FREELLM_`: `serve.port` is
@@ -135,7 +136,7 @@ written with commas. Aliases have no variable.
 default_model = "smart"
 
 [aliases]
-smart = ["gemini/gemini-2.5-flash", "nvidia_nim/moonshotai/kimi-k2-instruct"]
+smart = ["gemini/gemini-2.5-flash", "nvidia_nim/moonshotai/kimi-k3"]
 "gpt-4o-mini" = "smart"               # what a program asks for
 "*" = "smart"                         # every other unknown name
 
@@ -159,7 +160,7 @@ requests_per_day = 250
 [[routes]]                            # short prompts to a small model
 for = "smart"
 max_tokens = 500
-use = "groq/llama-3.1-8b-instant"
+use = "groq/openai/gpt-oss-20b"
 
 [serve]
 port = 8000

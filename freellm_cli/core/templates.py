@@ -2,7 +2,7 @@
 
 system = "You write commit messages."
 prompt = "In {language}, for this diff:\\n{input}"
-model = "kimi-k2"
+model = "kimi-k3"
 think = "low"
 extract = true
 description = "A commit message out of a diff"

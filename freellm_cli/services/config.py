@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from freellm_cli.core.errors import ConfigError, UnknownName
@@ -15,7 +16,7 @@ from freellm_cli.core.settings_schema import Option, option
 from freellm_cli.core.settings_values import BadValue, check, parse
 from freellm_cli.core.toml_text import split_key
 from freellm_cli.providers.registry import load_catalog
-from freellm_cli.services.results import Block, Cell, Facts, Line, Result, Table
+from freellm_cli.services.results import Cell, Facts, Line, Result, Table
 from freellm_cli.storage.config_file import ConfigFile, parse_toml
 from freellm_cli.storage.paths import (
     config_file,
@@ -28,6 +29,8 @@ from freellm_cli.storage.paths import (
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
+
+_LIST = "`freellm config show --json`"
 
 
 def show_paths(runtime: Runtime) -> Result:
@@ -54,7 +57,8 @@ def show_settings(runtime: Runtime) -> Result:
         for row in shown
         if row.source != "default"
     )
-    ending = Line("the rest is at its default: docs/configuration.md lists what can be set", "dim")
+    which = "the rest is at its default" if rows else "every setting is at its default"
+    ending = Line(f"{which}; {_LIST} lists them all", "dim")
     table = Table(("setting", "value", "source"), rows)
     return Result({"settings": data}, (table, ending) if rows else (ending,))
 
@@ -150,23 +154,6 @@ def _moved(runtime: Runtime, key: str, place: str) -> Result | None:
     return move_secrets(runtime, place)
 
 
-def check_settings(runtime: Runtime) -> Result:
-    """Reads the file as every command does; problems are errors, unknown keys warnings."""
-    file = _file(runtime)
-    _, warnings = Settings.load(
-        file.table(),
-        runtime.env,
-        file=file.path,
-        locate=file.locate,
-        known_providers=runtime.catalog.provider_ids(),
-    )
-    words = [str(warning) for warning in warnings]
-    blocks: list[Block] = [Line(text, "warn") for text in words]
-    if not words:
-        blocks.append(Line(f"{file.path}: nothing to complain of", "good"))
-    return Result({"file": file.path, "warnings": words}, tuple(blocks))
-
-
 def text_to_edit(runtime: Runtime) -> str:
     return _file(runtime).text()
 
@@ -188,7 +175,7 @@ def _known(key: str) -> Option:
     found = option(split_key(key))
     if found is None:
         nearest = nearest_keys(split_key(key))
-        hint = f"did you mean {', '.join(nearest)}?" if nearest else "see docs/configuration.md"
+        hint = f"did you mean {', '.join(nearest)}?" if nearest else f"{_LIST} lists them all"
         raise UnknownName(f"no setting is called {key!r}", hint=hint, nearest=nearest)
     return found
 
@@ -199,8 +186,18 @@ def _value(known: Option, key: str, text: str) -> Any:
         value = parse(known, text)
         check(known, value)
     except BadValue as fault:
-        raise ConfigError(f"{key} {fault.problem}", hint=known.about) from fault
+        raise ConfigError(f"{key} {fault.problem}", hint=_help_on(known)) from fault
     return value
+
+
+def _help_on(known: Option) -> str:
+    """What a setting is for; of one that is like another, what that one is for and usually is."""
+    like = re.match(r"Like ([\w.]+[\w])", known.about)
+    other = option(split_key(like[1])) if like else None
+    if other is None:
+        return known.about
+    usual = _text(other.default).removesuffix(".0")
+    return f"{other.about.rstrip('.')}; where it is not set, {other.name} holds ({usual})"
 
 
 def _text(value: Any) -> str:

@@ -28,7 +28,7 @@ BUSY_QUESTIONS = 10
 PER_MINUTE = 3
 # The pace of answers and the pauses between scenes; `fast` has neither.
 FIRST_TOKEN_S, TOKENS_PER_S, PAUSE_S = 0.15, 80.0, 0.3
-KEYS = {"gemini": 3, "groq": 1, "mistral": 2, "nvidia_nim": 1}
+KEYS = {"gemini": 3, "groq": 1, "mistral": 2, "nvidia_nim": 1, "huggingface": 1}
 
 SETTINGS = """\
 default_model = "smart"
@@ -52,6 +52,9 @@ rotation = "sequential"
 
 [providers.nvidia_nim]
 base_url = "{nvidia_nim}"
+
+[providers.huggingface]
+base_url = "{huggingface}"
 
 [providers.localai]
 base_url = "{localai}"
@@ -171,8 +174,8 @@ class _Demo:
         return {who.model_id: 1}
 
     def _a_chat(self) -> dict[str, Any]:
-        self._open("A question", f'freellm chat -m kimi-k2 "{QUESTION}"')
-        by = self._answer_aloud("kimi-k2")
+        self._open("A question", f'freellm chat -m kimi-k3 "{QUESTION}"')
+        by = self._answer_aloud("kimi-k3")
         return _report("chat", 1, by)
 
     def _rotation(self) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from freellm_cli.core.errors import FreellmError
 from freellm_cli.services.build_info import describe_build
-from freellm_cli.services.config import check_settings
 from freellm_cli.services.doctor import BAD, GOOD, INFO, WARN, Finding
+from freellm_cli.services.settings_check import check_settings
 from freellm_cli.services.spell import spell_seconds
 from freellm_cli.storage.database_check import database_fault, sqlite_version
 from freellm_cli.storage.files import check_private
@@ -54,9 +54,11 @@ def configuration(runtime: Runtime) -> Iterator[Finding]:
         fix = error.hint or "freellm config edit"
         yield Finding("configuration", BAD, error.message, fix, error.exit_code)
         return
+    for problem in result.data["problems"]:
+        yield Finding("configuration", BAD, problem, "freellm config edit", result.exit_code)
     for warning in result.data["warnings"]:
         yield Finding("configuration", WARN, warning, "freellm config edit")
-    if not result.data["warnings"]:
+    if not result.data["problems"] and not result.data["warnings"]:
         there = os.path.exists(config_file(runtime.paths))
         where = config_file(runtime.paths) if there else "no config.toml: everything at its default"
         yield Finding("configuration", GOOD, where)

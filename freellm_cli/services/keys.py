@@ -49,6 +49,9 @@ def add_keys(
         )
     for text in texts:
         if text.strip():
+            clean_key(text)  # all of them, before the first is stored
+    for text in texts:
+        if text.strip():
             row, notes = _add_one(runtime, provider, text, label, account, settings, check)
             rows.append(row)
             notices += notes
@@ -100,7 +103,13 @@ def _add_one(
     if outcome.state == "bad":
         return row, notices
     credential, fallback = add_to_place(
-        runtime, provider.id, secret, label=label, account=account, extra=extra
+        runtime,
+        provider.id,
+        secret,
+        label=label,
+        account=account,
+        extra=extra,
+        unchecked=outcome.state != "good",
     )
     notices += [fallback] if fallback else []
     runtime.forget_credentials()
@@ -183,17 +192,19 @@ def list_keys(runtime: Runtime) -> Result:
     from freellm_cli.services.pots import pots
 
     pot_of = {member: pot for pot in pots(runtime) for member in pot.credentials}
+    answered = {target.partition("/")[0] for target in runtime.ledger.lessons().speeds}
     rows, data = [], []
     for item in credentials:
         rest = resting.get(f"credential:{item.id}")
-        state = _state(item, rest.reason if rest else "")
+        doubted = item.unchecked and item.id not in answered
+        state = _state(item, rest.reason if rest else "", doubted)
         row, told = _listed(item, state, pot_of.get(item.id))
         rows.append(row)
         data.append(told)
     table = Table(
         ("id", "label", "key", "account", "source", "state"),
         tuple(rows),
-        empty="no key stored yet: run `freellm keys add gemini`",
+        empty="no key stored yet: `freellm setup` leads to a first one",
     )
     return Result({"keys": data}, (table,))
 
@@ -224,12 +235,12 @@ def _listed(
     return (name, item.label, masked or "no key needed", shared, item.source, state), told
 
 
-def _state(item: Credential, resting: str) -> Cell:
+def _state(item: Credential, resting: str, doubted: bool) -> Cell:
     if not item.enabled:
         return Cell(item.disabled_reason or "disabled", "bad")
     if resting:
         return Cell(f"resting: {resting}", "warn")
-    return Cell("ready", "good")
+    return Cell("not checked", "warn") if doubted else Cell("ready", "good")
 
 
 def check_keys(runtime: Runtime, names: list[str]) -> Result:
@@ -242,6 +253,8 @@ def check_keys(runtime: Runtime, names: list[str]) -> Result:
         outcome = check_credential(runtime, item)
         if outcome.state == "good":
             runtime.ledger.wake(f"credential:{item.id}")
+            if item.unchecked:
+                runtime.vault.update(item.id, unchecked=False)
         data.append({"id": item.id, "check": outcome.state, "message": outcome.message})
         rows.append(
             (
@@ -288,6 +301,11 @@ def set_label(runtime: Runtime, name: str, label: str | None, account: str | Non
     runtime.forget_credentials()
     words = ", ".join(f"{key} {value!r}" for key, value in changes.items())
     return Result({"id": item.id, **changes}, (Line(f"{item.id}: {words}", "good"),))
+
+
+def stored_ids(runtime: Runtime, names: list[str]) -> list[str]:
+    """The ids of stored keys, each once. Raises UnknownName, and UsageError for one that is not freellm's."""
+    return list(dict.fromkeys(_stored(runtime, name).id for name in names))
 
 
 def remove_keys(runtime: Runtime, names: list[str]) -> Result:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from freellm_cli.core.errors import UsageError
+from freellm_cli.core.limits import CONCURRENT, COUNT_ONLY
 from freellm_cli.core.needs import Needs
 from freellm_cli.core.rotation import Candidate
 from freellm_cli.services.pool import Pool, PoolTarget, meter_owner
@@ -34,39 +35,46 @@ class Question(NamedTuple):
 
 
 class _Outcome(NamedTuple):
-    """`finish`: wall time of the last request's start, None when `done` of them is all there will be."""
+    """`finish`: wall time of the last request's start, None when `done` of them is all there will be.
+    `unlimited`: targets among them of whose limits nothing is known, which leaves all of it open."""
 
     finish: float | None
     done: int
     by_target: dict[str, int]
+    unlimited: tuple[str, ...] = ()
 
     def is_in_time(self, by: float) -> bool:
-        return self.finish is not None and self.finish <= by
+        return not self.unlimited and self.finish is not None and self.finish <= by
 
 
 def plan_limits(runtime: Runtime, question: Question) -> Result:
-    """Raises UsageError, and what `core.routing.resolve` raises."""
+    """Where a target of unknown limits would be asked, there is no forecast: `finish_in_s` and `in_time` of
+    the data are None, and "unknown_limits" names it. Raises UsageError, and what `core.routing.resolve`
+    raises."""
     if not 0 < question.requests <= MOST_REQUESTS:
         raise UsageError(f"--requests is a number from 1 to {MOST_REQUESTS:,}")
     targets = list(Pool(runtime).plan(question.model, _needs(question)).targets)
     outcome = _play(runtime, [item.candidate for item in targets], question)
     now = runtime.clock.now()
+    finish = None if outcome.unlimited else outcome.finish
+    by = None if outcome.unlimited else question.by
     data = {
         "model": question.model,
         "requests": question.requests,
         "tokens_each": question.tokens,
         "possible": outcome.done,
-        "finish_in_s": None if outcome.finish is None else round(outcome.finish - now, 1),
+        "finish_in_s": None if finish is None else round(finish - now, 1),
         "by_target": outcome.by_target,
+        "unknown_limits": list(outcome.unlimited),
         "by_in_s": None if question.by is None else round(question.by - now, 1),
-        "in_time": None if question.by is None else outcome.is_in_time(question.by),
+        "in_time": None if by is None else outcome.is_in_time(by),
     }
     blocks: list[Block] = [_facts(question, outcome, now)]
     rows = tuple((key, f"{amount:,}") for key, amount in outcome.by_target.items())
     blocks.append(Table(("target", "requests"), rows, empty="no target could take any"))
-    if question.by is not None and not outcome.is_in_time(question.by):
-        keys = _keys_needed(runtime, targets, question, question.by)
-        fallbacks = _fallbacks(runtime, targets, question, question.by)
+    if by is not None and not outcome.is_in_time(by):
+        keys = _keys_needed(runtime, targets, question, by)
+        fallbacks = _fallbacks(runtime, targets, question, by)
         data |= {"more_keys": keys, "fallbacks": fallbacks}
         blocks += _advice(keys, fallbacks, targets)
     return Result(data, tuple(blocks))
@@ -105,7 +113,23 @@ def _play(runtime: Runtime, candidates: list[Candidate], question: Question) -> 
     for turn in turns:
         by_target[turn.target] = by_target.get(turn.target, 0) + 1
     whole = len(turns) == question.requests
-    return _Outcome(turns[-1].at if whole else None, len(turns), by_target)
+    unlimited = tuple(key for key in _unlimited(runtime, candidates) if key in by_target)
+    return _Outcome(turns[-1].at if whole else None, len(turns), by_target, unlimited)
+
+
+def _unlimited(runtime: Runtime, candidates: list[Candidate]) -> list[str]:
+    """Targets with no limit over time, neither published, set nor learned."""
+    learned = {
+        item.limit.meter for item in runtime.ledger.learned() if item.limit.unit != CONCURRENT
+    }
+    return [
+        item.key
+        for item in candidates
+        if not any(
+            limit.meter in learned or (limit.amount != COUNT_ONLY and limit.unit != CONCURRENT)
+            for limit in item.limits
+        )
+    ]
 
 
 def _keys_needed(
@@ -171,7 +195,9 @@ def _fallbacks(
 
 
 def _facts(question: Question, outcome: _Outcome, now: float) -> Facts:
-    if outcome.finish is None:
+    if outcome.unlimited:
+        told = Cell(f"unknown: no limits are known of {', '.join(outcome.unlimited)}", "warn")
+    elif outcome.finish is None:
         told = Cell(f"never: {outcome.done:,} of them is all these keys can do", "bad")
     else:
         at = datetime.fromtimestamp(outcome.finish).astimezone()
@@ -180,7 +206,7 @@ def _facts(question: Question, outcome: _Outcome, now: float) -> Facts:
         ("requests", f"{question.requests:,} of about {question.tokens:,} tokens each"),
         ("all sent", told),
     ]
-    if question.by is not None:
+    if question.by is not None and not outcome.unlimited:
         in_time = outcome.is_in_time(question.by)
         rows.append(("in time", Cell("yes" if in_time else "no", "good" if in_time else "bad")))
     return Facts(tuple(rows))

@@ -42,7 +42,7 @@ def show_limits(runtime: Runtime, provider: str = "") -> Result:
         tuple(row for meter in meters for row in _meter_rows(meter, now)),
         empty="no limit has been touched: nothing was used yet, or none is known for what was"
         if known.targets
-        else "no key stored: run `freellm keys add gemini`",
+        else "no key stored yet: `freellm setup` leads to a first one",
     )
     blocks: list[Block] = [table]
     if rests:

@@ -8,6 +8,7 @@ from freellm_cli.core.errors import StoreError
 from freellm_cli.core.secret import Secret
 from freellm_cli.services.results import Line, Result
 from freellm_cli.storage.keyring_store import NAME as KEYRING
+from freellm_cli.storage.vault import FILE
 
 if TYPE_CHECKING:
     from freellm_cli.core.credentials import Credential
@@ -22,21 +23,30 @@ def add_to_place(
     label: str,
     account: str,
     extra: dict[str, str],
+    unchecked: bool,
 ) -> tuple[Credential, str]:
     """Stores a key where `secrets` says; in the file, with a notice, when the keyring takes nothing.
 
     Raises as `Vault.add`.
     """
-    add = runtime.vault.add
-    if runtime.settings.secrets != KEYRING:
-        return add(provider, secret, label=label, account=account, extra=extra), ""
-    try:
-        return (
-            add(provider, secret, label=label, account=account, extra=extra, place=KEYRING),
-            "",
+
+    def add(place: str) -> Credential:
+        return runtime.vault.add(
+            provider,
+            secret,
+            label=label,
+            account=account,
+            extra=extra,
+            place=place,
+            unchecked=unchecked,
         )
+
+    if runtime.settings.secrets != KEYRING:
+        return add(FILE), ""
+    try:
+        return add(KEYRING), ""
     except StoreError as error:
-        stored = add(provider, secret, label=label, account=account, extra=extra)
+        stored = add(FILE)
         return stored, f"{error.message}: {stored.id} is kept in the file instead"
 
 

@@ -48,7 +48,7 @@ shell = "a POSIX shell"
 }
 
 NEW = '''description = ""
-# model = "kimi-k2"
+# model = "kimi-k3"
 # think = "off"
 # extract = true                 # print only the first fenced block of the answer
 system = ""

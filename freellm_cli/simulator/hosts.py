@@ -87,7 +87,6 @@ _GEMINI_MODELS = (
     Card("gemini-embedding-2", 8_192, 1, embeds=True, dimensions=3_072),
 )
 _NIM_MODELS = (
-    Card("moonshotai/kimi-k2-instruct", 131_072, 16_384),
     Card("moonshotai/kimi-k3", 262_144, 16_384, thinks=True),
     Card("deepseek-ai/deepseek-v4-flash-0731", 131_072, 16_384, thinks=True),
     Card("openai/gpt-oss-20b", 131_072, 16_384, thinks=True),
@@ -200,7 +199,7 @@ HOSTS: dict[str, Host] = {
             "/huggingface/v1",
             style="huggingface",
             headers="huggingface",
-            models=(Card("meta-llama/Llama-3.3-70B-Instruct"), Card("openai/gpt-oss-20b")),
+            models=(Card("meta-llama/Llama-3.3-70B-Instruct"), Card("moonshotai/Kimi-K2-Instruct")),
             embeds=False,
         ),
         Host(

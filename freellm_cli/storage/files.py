@@ -34,33 +34,51 @@ _REASONS = {
     errno.EFBIG: ("the file may not grow that large", "raise the limit (`ulimit -f`)"),
     errno.EROFS: (
         "it is on a read-only file system",
-        "choose another folder with --config-dir or --state-dir",
+        "{elsewhere}",
     ),
     errno.EACCES: (
         "permission denied",
-        "check who owns it (`freellm doctor`), or choose another folder with --config-dir",
+        "check who owns it (`freellm doctor`), or {elsewhere}",
     ),
     errno.EPERM: (
         "the system does not permit it",
-        "check who owns it (`freellm doctor`), or choose another folder with --config-dir",
+        "check who owns it (`freellm doctor`), or {elsewhere}",
     ),
     errno.ENOTDIR: (
         "a part of its path is a file, not a folder",
-        "move that file away, or choose another folder with --config-dir",
+        "move that file away, or {elsewhere}",
     ),
     errno.EISDIR: ("it is a folder, not a file", "move the folder away"),
-    errno.ENOENT: ("its folder cannot be made", "choose another folder with --config-dir"),
-    errno.ENAMETOOLONG: ("its path is too long", "choose another folder with --config-dir"),
+    errno.ENOENT: ("its folder cannot be made", "{elsewhere}"),
+    errno.ENAMETOOLONG: ("its path is too long", "{elsewhere}"),
     errno.ELOOP: ("its links lead in a circle", "remove the link"),
     errno.EIO: ("the disk reports an error", "check the disk; nothing was changed"),
 }
+_MOVED_BY = (
+    ("--config-dir", ("config.toml", "credentials.toml", "oauth", "templates")),
+    (
+        "--state-dir",
+        ("ledger.db", "history.db", "ledger.db.owners", "log", "crash.log", "typed_lines"),
+    ),
+)
+"""The option that moves a file of ours, by its own or its folder's name."""
 
 
 def store_error(doing: str, path: str, exc: OSError) -> StoreError:
     """The StoreError for a system error; `doing` is "read", "write", "lock"…"""
     fallback = (exc.strerror or str(exc), "see `freellm doctor`")
     reason, hint = _REASONS.get(exc.errno or 0, fallback)
-    return StoreError(f"cannot {doing} {path}: {reason}", hint=hint)
+    return StoreError(
+        f"cannot {doing} {path}: {reason}", hint=hint.replace("{elsewhere}", _elsewhere(path))
+    )
+
+
+def _elsewhere(path: str) -> str:
+    last = path.replace("\\", "/").split("/")[-2:]
+    for option, names in _MOVED_BY:
+        if any(part.removesuffix(".lock") in names for part in last):
+            return f"choose another folder with {option}"
+    return "choose another folder"
 
 
 def read_private(path: str, *, sleep: Callable[[float], None] = time.sleep) -> bytes | None:

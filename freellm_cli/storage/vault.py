@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 FILE = "file"
 """The place of a secret that stands in the file itself."""
 
-_CHANGEABLE = ("label", "account", "enabled", "disabled_reason", "extra", "secret")
+_CHANGEABLE = (
+    "label", "account", "enabled", "disabled_reason", "extra", "secret", "unchecked",
+)  # fmt: skip
 
 
 class SecretStore(Protocol):
@@ -90,6 +92,7 @@ class Vault:
         extra: Mapping[str, str] | None = None,
         kind: str = "key",
         place: str = FILE,
+        unchecked: bool = False,
     ) -> Credential:
         """Stores a key, or the entry of a login whose tokens live in a file of their own.
 
@@ -106,7 +109,10 @@ class Vault:
             _refuse_label(rows, label, "")
             row: Table = {"id": next_id(document, rows, provider), "provider": provider}
             row |= {"kind": kind, "added": self._today()}
-            self._apply(row, {"label": label, "account": account, "extra": extra})
+            self._apply(
+                row,
+                {"label": label, "account": account, "extra": extra, "unchecked": unchecked},
+            )
             if secret is not None:
                 self._put_secret(row, secret, place)
             rows.append(row)
@@ -115,7 +121,8 @@ class Vault:
         return self._change(append)
 
     def update(self, credential_id: str, **changes: Any) -> Credential:
-        """Changes `label`, `account`, `enabled`, `disabled_reason`, `extra` or `secret`.
+        """Changes `label`, `account`, `enabled`, `disabled_reason`, `extra`, `secret` or
+        `unchecked`.
 
         Enabling forgets why it was disabled. Raises UnknownName, UsageError, DuplicateCredential,
         StoreError.
@@ -225,6 +232,7 @@ class Vault:
             secret=secret,
             extra={name: str(value) for name, value in row.get("extra", {}).items()},
             disabled_reason=reason or row.get("disabled_reason", ""),
+            unchecked=bool(row.get("unchecked", False)),
         )
 
     def _secret(self, row: Table) -> Secret | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -42,12 +43,62 @@ def test_several_keys_come_one_a_line_and_a_refused_one_is_not_stored(
     assert home.run("keys", "list").out.count("groq-") == 1
 
 
+def test_a_key_with_a_blank_is_refused_and_so_are_those_beside_it(
+    home: Household, sim: Simulator
+) -> None:
+    outcome = home.run("keys", "add", "groq", "--stdin", stdin=f"{GROQ_KEY}\ngsk_abc def ghi\n")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "the key holds a blank (character 8)" in outcome.err
+    assert sim.counts.requests == 0
+    assert "groq-1" not in home.run("keys").out
+
+
+def key_state(home: Household) -> str:
+    (key,) = json.loads(home.run("keys", "list", "--json").out)["keys"]
+    return str(key["state"])
+
+
+def test_a_key_that_was_never_checked_is_not_called_ready_before_it_has_proved_good(
+    home: Household,
+) -> None:
+    home.run("keys", "add", "groq", "--stdin", "--no-check", stdin=GROQ_KEY)
+    assert key_state(home) == "not checked"
+    home.run("keys", "disable", "groq-1")
+    assert key_state(home) == "disabled"
+    home.run("keys", "enable", "groq-1")
+    assert home.run("keys", "check").code == 0
+    assert key_state(home) == "ready"
+
+
+def test_a_key_whose_provider_was_out_of_reach_is_not_called_ready_before_it_has_answered(
+    home: Household, sim: Simulator
+) -> None:
+    sim.fail("cut_before_headers", provider="groq", on="models", times=None)
+    added = home.run("keys", "add", "groq", "--stdin", stdin=GROQ_KEY)
+    assert "stored groq-1" in added.out
+    assert "could not be reached" in added.out
+    assert key_state(home) == "not checked"
+    assert home.run("chat", "-m", "groq/openai/gpt-oss-20b", "hello").code == 0
+    assert key_state(home) == "ready"
+
+
+def test_without_a_terminal_no_key_is_forgotten_unless_it_is_said(home: Household) -> None:
+    home.keys("groq", GROQ_KEY, f"{GROQ_KEY}x")
+    refused = home.run("keys", "remove", "groq-1", "groq-2")
+    assert (refused.code, refused.out) == (2, "")
+    assert "`freellm keys remove groq-1 groq-2 --yes`" in refused.err
+    assert home.run("keys", "list").out.count("groq-") == 2
+    assert home.run("keys", "remove", "groq-1", "groq-2", "--yes").code == 0
+    assert "groq-" not in home.run("keys", "list").out.replace("keys add", "")
+
+
 def test_a_key_of_a_variable_is_taken_and_an_empty_one_refused(home: Household) -> None:
     taken = home.run("keys", "add", "groq", "--env", "MINE", env={"MINE": GROQ_KEY})
     assert taken.code == 0
     empty = home.run("keys", "add", "groq", "--env", "MINE")
     assert (empty.code, empty.out) == (2, "")
     assert "MINE is empty or not set" in empty.err
+    assert "export MINE" in empty.err
 
 
 def test_a_key_on_the_command_line_is_refused_and_why_is_said(
@@ -81,7 +132,7 @@ def test_a_key_is_labelled_switched_off_and_on_and_removed(home: Household) -> N
     assert home.run("chat", "-m", "groq/openai/gpt-oss-20b", "hi").code == 3
     assert home.run("keys", "enable", "work").code == 0
     assert home.run("chat", "-m", "groq/openai/gpt-oss-20b", "hi").code == 0
-    assert home.run("keys", "remove", "work").code == 0
+    assert home.run("keys", "remove", "work", "--yes").code == 0
     assert "no key stored" in home.run("keys", "list").out
 
 
@@ -245,6 +296,30 @@ def test_a_setting_is_set_read_and_taken_back_and_comments_stay(
     assert home.run("config", "unset", "serve.port").code == 0
     assert home.run("config", "get", "serve.port").out == "8000\n"
     assert file.read_text().startswith("# mine\n")
+
+
+def test_a_refused_value_says_what_the_setting_is_and_usually_holds(home: Household) -> None:
+    refused = home.run("config", "set", "providers.groq.first_token", "-3")
+    assert refused.code == 3
+    assert "from 0.01 to 86400" in refused.err
+    assert "→ Until the first byte of an answer; where it is not set, timeouts" in refused.err
+
+
+def test_without_a_setting_it_is_said_that_none_is_set_and_what_lists_them(
+    home: Household, tmp_path: Path
+) -> None:
+    (tmp_path / "config" / "config.toml").unlink()
+    shown = home.run("config").out
+    assert shown == (
+        "every setting is at its default; `freellm config show --json` lists them all\n"
+    )
+    assert "default_model" in home.run("config", "show", "--json").out
+
+
+def test_the_first_key_is_begun_the_same_way_wherever_there_is_none(home: Household) -> None:
+    for argv in (["keys"], ["limits"]):
+        assert "`freellm setup` leads to a first one" in home.run(*argv).out
+    assert "`freellm setup` leads to a first key" in home.run("chat", "hello").err
 
 
 def test_an_edit_that_breaks_the_file_is_refused_and_the_old_one_stays(

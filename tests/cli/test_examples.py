@@ -44,7 +44,7 @@ def typed_there(tmp_path: Path) -> Iterator[tuple[Path, dict[str, str]]]:
             home.provider(name)
         home.keys("gemini", "AIza-one-0123456789", "AIza-two-0123456789")
         home.keys("nvidia_nim", "nvapi-one-0123456789")
-        assert home.run("chat", "-m", "kimi-k2", "hello").code == 0
+        assert home.run("chat", "-m", "kimi-k3", "hello").code == 0
         program = program_script(tmp_path / "bin" / "freellm")
         (tmp_path / ".env").write_text("GROQ_API_KEY_1=gsk_from_a_file_0123456789\n")
         env = {

@@ -83,7 +83,7 @@ KEYS = {
     "config get serve.port": "key value source about",
     "config set serve.port 9000": "key value",
     "config unset serve.port": "key removed",
-    "config check": "file warnings",
+    "config check": "file problems warnings",
     "completion bash": "shell script",
     "chat hello": (
         "id model credential text reasoning tool_calls finish usage.prompt_tokens"

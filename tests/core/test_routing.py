@@ -189,3 +189,20 @@ def test_auto_says_which_hosts_nobody_has_asked_yet() -> None:
     assert [item.model_id for item in route.excluded] == ["localai/…"]
     assert "`freellm models localai`" in route.excluded[0].reason
     assert not resolve("groq/openai/gpt-oss-20b", book("groq", "localai")).excluded
+
+
+def test_an_alias_that_leads_to_nothing_is_named() -> None:
+    aliases = {"gpt": ["first"], "first": ["smrt"], "host": ["groq"]}
+    with pytest.raises(UnknownName, match=r"'smrt'; in config.toml 'first' leads there") as caught:
+        resolve("gpt", book("groq", aliases=aliases))
+    assert "`freellm config check`" in caught.value.hint
+    with pytest.raises(UnknownName, match=r"groq is a provider.*'host' leads there"):
+        resolve("host", book("groq", aliases=aliases))
+
+
+def test_a_default_model_that_nobody_knows_is_named_as_what_it_is() -> None:
+    for asked in ("", "auto"):
+        with pytest.raises(UnknownName, match="'smrt'; it is your default_model"):
+            resolve(asked, book("groq", default_model="smrt"))
+    with pytest.raises(UnknownName, match=r"'smrt'$"):
+        resolve("smrt", book("groq", default_model="auto"))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from freellm_cli.providers.registry import load_catalog
 from freellm_cli.services.demo import run_demo
 from freellm_cli.services.results import Block, Line, Table
 from freellm_cli.simulator.server import Simulator
@@ -55,6 +56,15 @@ def test_every_question_is_answered_and_no_limit_is_hit() -> None:
     assert stage.text.count("You asked") == 4
 
 
+def test_who_answers_is_served_today_by_the_catalog() -> None:
+    catalog = load_catalog()
+    scenes = run_demo(Recorder(), fast=True).data["scenes"]
+    by = {model_id for scene in scenes for model_id in scene["by"]}
+    assert {model_id: spec.status for model_id in by if (spec := catalog.model(model_id))} == (
+        dict.fromkeys(by, "active")
+    )
+
+
 def test_ten_questions_spread_over_three_keys_and_spill_over_to_the_next_model() -> None:
     stage = Recorder()
     rotation = run_demo(stage, fast=True).data["scenes"][1]
@@ -71,7 +81,7 @@ def test_the_revoked_key_the_closed_service_and_the_silent_host_are_told_of() ->
     scenes = run_demo(stage, fast=True).data["scenes"]
     told = "\n".join(lines(stage))
     assert "mistral-2, attempt 2" in told
-    assert "iFlow closed on 2026-04-17; nvidia_nim/moonshotai/kimi-k2-instruct answers" in told
+    assert "iFlow closed on 2026-04-17; huggingface/moonshotai/Kimi-K2-Instruct answers" in told
     assert scenes[4]["by"] == {"groq/openai/gpt-oss-20b": 1}
 
 

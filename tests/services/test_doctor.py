@@ -68,9 +68,9 @@ def test_a_key_file_that_others_can_read_is_bad_and_chmod_is_named(home: Househo
 
 
 def test_broken_settings_are_the_first_thing_to_mend(home: Household) -> None:
-    (home.folder / "config" / "config.toml").write_text("rotation = 5\n")
+    (home.folder / "config" / "config.toml").write_text("rotation = 5\nwait = 3\n")
     findings = look(home)
-    assert of(findings, "configuration", "bad")
+    assert len(of(findings, "configuration", "bad")) == 2
     assert findings[-1].text.startswith("not looked at")
 
 

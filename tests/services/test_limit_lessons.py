@@ -175,6 +175,29 @@ def test_a_plan_names_a_fallback_that_makes_it_in_time(home: Household) -> None:
     assert any(name.startswith("mistral/") for name in result.data["fallbacks"])
 
 
+def test_a_plan_promises_nothing_of_a_host_whose_limits_nobody_knows(home: Household) -> None:
+    home.provider("attic", home.sim.base_url("attic")).keys("groq", "k1")
+    home.config(f'[aliases]\nboth = ["attic/own", "{GROQ}"]')
+    now = home.runtime.clock.now()
+    result = plan_limits(home.runtime, Question("attic/own", 5000, 10, now + 60))
+    assert result.data["unknown_limits"] == ["attic-local/attic/own"]
+    assert (result.data["finish_in_s"], result.data["in_time"]) == (None, None)
+    told = home.run("limits", "plan", "--model", "both", "--requests", "5000", "--by", "1min")
+    assert "unknown: no limits are known of attic-local/attic/own" in told.out
+    assert "in time" not in told.out
+    late = plan_limits(home.runtime, Question(GROQ, 300, 10, now + 60))
+    assert late.data["unknown_limits"] == []
+    assert late.data["in_time"] is False
+    assert not [name for name in late.data["fallbacks"] if name.startswith("attic/")]
+
+
+def test_a_limit_that_the_person_has_set_is_one_to_plan_with(home: Household) -> None:
+    home.provider("attic", home.sim.base_url("attic")).limits("attic", requests_per_minute=10)
+    data = plan_limits(home.runtime, Question("attic/own", 25, 10)).data
+    assert data["unknown_limits"] == []
+    assert 110 < data["finish_in_s"] < 140
+
+
 def test_a_plan_on_the_command_line(home: Household) -> None:
     home.keys("groq", "k1")
     told = home.run("limits", "plan", "--model", GROQ, "--requests", "10")

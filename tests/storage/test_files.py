@@ -196,7 +196,26 @@ def test_a_folder_without_write_permission_is_named() -> None:
         with pytest.raises(StoreError, match="permission denied") as caught:
             write_private(str(folder / "a"), b"key")
     assert str(folder / "a") in caught.value.message
-    assert "--config-dir" in caught.value.hint
+    assert "choose another folder" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("path", "way"),
+    [
+        ("/proc/x/ledger.db", "choose another folder with --state-dir"),
+        ("/proc/x/history.db.lock", "choose another folder with --state-dir"),
+        ("/proc/x/ledger.db.owners/4711", "choose another folder with --state-dir"),
+        ("/proc/x/credentials.toml.lock", "choose another folder with --config-dir"),
+        ("/proc/x/oauth/gemini_cli_1.json", "choose another folder with --config-dir"),
+        ("C:\\x\\config.toml", "choose another folder with --config-dir"),
+        ("/proc/x/answers.jsonl", "choose another folder"),
+    ],
+)
+def test_the_hint_names_the_option_that_moves_the_file(path: str, way: str) -> None:
+    fault = store_error("create", path, OSError(errno.ENOENT, "no such file"))
+    assert fault.hint == way
+    fault = store_error("create", path, OSError(errno.ENOTDIR, "not a folder"))
+    assert fault.hint == f"move that file away, or {way}"
 
 
 @posix
