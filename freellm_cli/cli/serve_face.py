@@ -193,8 +193,12 @@ def _wait(stopping: threading.Event) -> None:
 def _stop(face: Face, app: App) -> int:
     hurry = threading.Event()
     _on_signals(hurry)
-    if app.requests_running:
-        face.note(f"stopping; {app.requests_running} answers are still running (again to end them)")
+    running = app.requests_running
+    if running:
+        who = "1 answer is" if running == 1 else f"{running} answers are"
+        face.note(
+            f"stopping; {who} still running (again to end {'it' if running == 1 else 'them'})"
+        )
     if not app.stop(hurry=hurry):
         face.note("some answers were cut off")
     return 0

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from freellm_cli.server.options import Options
 
 
+LEFT = "the client has left"
+STOPPING = "server_stopping"
+
+
+def _stopping() -> HttpRefusal:
+    return HttpRefusal("the server is stopping", status=503, code=STOPPING, retry_after_s=1.0)
+
+
 def guard_of(options: Options) -> Guard:
     return Guard(
         host=options.host,
@@ -51,12 +59,12 @@ class Reception:
         exchange.entry = Entry(head.method, head.path, request_id)
         if self._app.is_draining:
             exchange.keeps_alive = False
+            if self._app.is_ending:
+                exchange.cut_off()
         try:
             self._answer(exchange)
         except (ClientGone, CallerGone):
-            exchange.keeps_alive = False
-            exchange.entry.error = "the client has left"
-            exchange.status = 499
+            self._end_early(exchange, exchange.entry)
         finally:
             self._app.watcher.forget(exchange)
             self._enter(exchange)
@@ -65,6 +73,16 @@ class Reception:
         if connection.new_owner is None:
             connection.finish()
         return False
+
+    def _end_early(self, exchange: Exchange, entry: Entry) -> None:
+        """The client has left, or the server does not wait for the answer any more."""
+        exchange.keeps_alive = False
+        if exchange.is_cut or (self._app.is_ending and not exchange.cancel.cancelled):
+            entry.error = STOPPING
+            exchange.break_off(_stopping())
+        else:
+            entry.error = LEFT
+            exchange.status = 499
 
     def _refuse(self, connection: Connection, request_id: str, refusal: HttpRefusal) -> None:
         """A head that is no head: the answer is the last on this connection."""

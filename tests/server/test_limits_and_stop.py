@@ -9,8 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from freellm_cli.core.errors import ConfigError
 from freellm_cli.server.listening import listen
 from tests.server.test_http import read_all, read_one
 from tests.support.program import PROGRAM
-from tests.support.raw_client import RawClient
+from tests.support.raw_client import Raw, RawClient
 from tests.support.serving import HELLO, Served, asking, descriptors, served
 from tests.support.upstream import REPOSITORY, simulator
 
@@ -125,18 +126,83 @@ def test_a_stop_lets_running_answers_finish_and_new_ones_out(tmp_path: Path) -> 
             socket.create_connection(("127.0.0.1", house.port), 1)
 
 
-def test_a_stop_does_not_wait_for_ever(tmp_path: Path) -> None:
+@contextmanager
+def cut_off(house: Served, fault: str, path: str, **body: object) -> Iterator[Raw]:
+    """What a client reads whose answer still runs when the server waits no longer."""
+    house.sim.fail(fault)
+    with RawClient(house.port) as client, ThreadPoolExecutor(1) as crowd:
+        data = json.dumps({**HELLO, "max_tokens": 500, **body}).encode()
+        client.send(
+            b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s"
+            % (path.encode(), len(data), data)
+        )
+        assert house.sim.wait_for(lambda counts: counts.stalled == 1)
+        time.sleep(0.05)
+        began = time.monotonic()
+        stopping = crowd.submit(house.app.stop, 0.1)
+        raw = client.read()
+        client.sock.close()
+        assert stopping.result() is False
+        assert time.monotonic() - began < 1.0
+        yield raw
+    assert house.sim.wait_for(lambda counts: counts.aborted == 1)
+    (line,) = (text for text in house.log if path in text)
+    assert "server_stopping" in line
+    assert "client has left" not in line
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/messages"])
+def test_a_stream_that_a_stop_cuts_off_ends_with_a_word(house: Served, path: str) -> None:
+    body = {"input": "Hello"} if "responses" in path else {}
+    with cut_off(house, "stall_midstream", path, stream=True, **body) as raw:
+        assert raw.status == 200
+        assert raw.ended == "closed"
+        last = raw.unchunked().decode().rpartition("data: {")[2]
+        assert "the server is stopping" in last
+
+
+def test_an_answer_that_a_stop_cuts_off_is_a_refusal(house: Served) -> None:
+    with cut_off(house, "stall_before_headers", "/v1/chat/completions") as raw:
+        assert raw.status == 503
+        assert raw.header("connection") == "close"
+        assert raw.header("retry-after") == "1"
+        assert json.loads(raw.body)["error"]["code"] == "server_stopping"
+    assert " 503 · " in house.log[-1]
+
+
+def test_a_stop_tells_it_in_the_clients_dialect(house: Served) -> None:
+    with cut_off(house, "stall_before_first_token", "/v1/messages", stream=True) as raw:
+        assert raw.status == 503
+        told = json.loads(raw.body)
+        assert told["type"] == "error"
+        assert told["error"]["message"].startswith("the server is stopping")
+
+
+def test_who_waits_for_a_limit_is_told_of_a_stop(tmp_path: Path) -> None:
+    limits = [{"requests_per_minute": 1}]
+    with (
+        simulator() as sim,
+        served(sim, tmp_path, settings={"providers.acme.limits": limits}) as house,
+    ):
+        assert house.ask(body=HELLO).status == 200
+        with asking(house.port) as sock, ThreadPoolExecutor(1) as crowd:
+            assert house.wait_for(lambda: house.app.requests_running == 1)
+            time.sleep(0.1)
+            stopping = crowd.submit(house.app.stop, 0.1)
+            assert read_all(sock).status == 503
+            assert stopping.result() is False
+
+
+def test_a_client_that_does_not_read_keeps_no_server_from_its_end(tmp_path: Path) -> None:
     with simulator() as sim, served(sim, tmp_path) as house:
-        sim.fail("stall_before_headers")
-        with ThreadPoolExecutor(2) as crowd:
-            running = crowd.submit(house.ask, body=HELLO)
-            assert sim.wait_for(lambda counts: counts.stalled == 1)
+        sim.reply(pieces=["x" * 60_000 for _ in range(300)], times=None)
+        with asking(house.port, stream=True) as sock:
+            assert sock.recv(15) == b"HTTP/1.1 200 OK"
+            time.sleep(0.3)
             began = time.monotonic()
-            assert house.app.stop(0.2) is False
-            assert time.monotonic() - began < 2.0
-            with pytest.raises(Exception, match=r".*"):
-                running.result()
-        assert sim.wait_for(lambda counts: counts.aborted == 1)
+            assert house.app.stop(0.1) is False
+            assert time.monotonic() - began < 3.0
+    assert any("server_stopping" in text for text in house.log)
 
 
 def test_both_loopback_addresses_are_served(house: Served) -> None:
