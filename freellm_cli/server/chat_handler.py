@@ -67,12 +67,24 @@ def answer_chat(
 
 
 def _parsed(exchange: Exchange, face_name: str, path_model: str, stream: bool | None) -> Ask:
-    ask = registry.face(face_name).parse(parse_json(exchange.body), path_model, stream)
+    body = parse_json(exchange.body)
+    try:
+        ask = registry.face(face_name).parse(body, path_model, stream)
+    except FreellmError:
+        note_asked(exchange, body, path_model)
+        raise
     if face_name == "gemini" and stream and "alt=sse" not in exchange.head.query:
         from freellm_cli.core.faces.gemini import as_array
 
         ask = as_array(ask)
     return ask
+
+
+def note_asked(exchange: Exchange, body: Any, path_model: str) -> None:
+    """For the log: which model a body names that is not understood otherwise."""
+    named = body.get("model") if isinstance(body, dict) else None
+    if exchange.entry is not None:
+        exchange.entry.asked = named if isinstance(named, str) else path_model
 
 
 class Conversation:
@@ -119,6 +131,7 @@ class Conversation:
             face=self._face_name,
             cancel=self._exchange.cancel,
             request_id=self._exchange.request_id,
+            waited=self._exchange.entry.has_waited if self._exchange.entry is not None else None,
         )
         try:
             return self._house.chat.ask(request, options)

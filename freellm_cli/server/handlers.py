@@ -11,7 +11,7 @@ from freellm_cli.core.errors import UnknownName
 from freellm_cli.core.faces import models_list
 from freellm_cli.core.faces.errors import HttpRefusal
 from freellm_cli.server import status
-from freellm_cli.server.chat_handler import answer_chat, parse_json
+from freellm_cli.server.chat_handler import answer_chat, note_asked, parse_json
 from freellm_cli.server.page import handlers as page_handlers
 from freellm_cli.server.reply import one_line
 from freellm_cli.server.router import Place
@@ -81,9 +81,12 @@ def embeddings(app: App, exchange: Exchange, place: Place) -> None:
     from freellm_cli.services.embeddings import Urgency, embed
     from freellm_cli.services.serve_profile import LANE_HEADER
 
-    if exchange.entry is not None:
-        exchange.entry.face = "embeddings"
-    ask = parse_embeddings(parse_json(exchange.body))
+    entry = exchange.entry
+    if entry is not None:
+        entry.face = "embeddings"
+    body = parse_json(exchange.body)
+    note_asked(exchange, body, place.model)
+    ask = parse_embeddings(body)
     household = app.household()
     runtime = household.runtime
     lane = app.profile_for(household).lane_for(exchange.head.headers.get(LANE_HEADER, ""))
@@ -96,21 +99,21 @@ def embeddings(app: App, exchange: Exchange, place: Place) -> None:
         dimensions=ask.dimensions,
         cancel=exchange.cancel,
         request_id=exchange.request_id,
-        urgency=Urgency(lane=lane),
+        urgency=Urgency(lane=lane, waited=entry.has_waited if entry is not None else None),
     )
     exchange.fields += [
         ("x-freellm-model", one_line(made.model_id)),
         ("x-freellm-credential", one_line(made.credential)),
         ("x-freellm-attempts", str(made.attempts)),
     ]
-    if exchange.entry is not None:
-        exchange.entry.asked, exchange.entry.answered = ask.model, made.model_id
-        exchange.entry.credential, exchange.entry.attempts = made.credential, made.attempts
-        exchange.entry.prompt_tokens = made.prompt_tokens
-    body = embeddings_reply(
+    if entry is not None:
+        entry.asked, entry.answered = ask.model or place.model, made.model_id
+        entry.credential, entry.attempts = made.credential, made.attempts
+        entry.prompt_tokens = made.prompt_tokens
+    reply = embeddings_reply(
         ask, made.vectors, model=ask.model or made.model_id, prompt_tokens=made.prompt_tokens
     )
-    exchange.answer(200, body)
+    exchange.answer(200, reply)
 
 
 def models(app: App, exchange: Exchange, place: Place) -> None:

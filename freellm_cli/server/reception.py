@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from freellm_cli.core.errors import CallerGone, FreellmError
 from freellm_cli.core.faces.errors import HttpRefusal
 from freellm_cli.server import router
-from freellm_cli.server.access_log import Entry
+from freellm_cli.server.access_log import Entry, cause_of
 from freellm_cli.server.connection import ClientGone, Connection
 from freellm_cli.server.exchange import Exchange
 from freellm_cli.server.guard import Guard
@@ -78,10 +78,10 @@ class Reception:
         """The client has left, or the server does not wait for the answer any more."""
         exchange.keeps_alive = False
         if exchange.is_cut or (self._app.is_ending and not exchange.cancel.cancelled):
-            entry.error = STOPPING
+            entry.error, entry.message = STOPPING, ""
             exchange.break_off(_stopping())
         else:
-            entry.error = LEFT
+            entry.error, entry.message = LEFT, ""
             exchange.status = 499
 
     def _refuse(self, connection: Connection, request_id: str, refusal: HttpRefusal) -> None:
@@ -93,7 +93,7 @@ class Reception:
         )
         exchange = Exchange(connection, head, request_id, self._monotonic())
         exchange.entry = Entry("?", "?", request_id)
-        exchange.entry.error = refusal.code
+        exchange.entry.error, exchange.entry.message = refusal.code, refusal.message
         with contextlib.suppress(ClientGone):
             exchange.fail(refusal)
             connection.finish()
@@ -120,14 +120,15 @@ class Reception:
             self._fail(exchange, FreellmError("freellm has made a mistake; its log knows more"))
 
     def _fail(self, exchange: Exchange, error: FreellmError) -> None:
+        message = self._app.cleaned(error.message)
         if exchange.entry is not None:
             exchange.entry.error = error.code
+            exchange.entry.message = cause_of(error, message)
         if exchange.cancel.cancelled:
             raise ClientGone
         if not exchange.body_was_read:
             # What follows on this connection is the body that nobody read.
             exchange.keeps_alive = False
-        message = self._app.cleaned(error.message)
         if message != error.message:
             error.message = message
         exchange.fail(error)

@@ -20,7 +20,9 @@ from freellm_cli.services.outcome import (
     consequences,
     falls_with,
     final_error,
+    notices_of,
     other_address,
+    outcome_of,
     settle_answer,
 )
 from freellm_cli.services.pool import Excluded, Plan, Pool, PoolTarget, tokens_to_reserve
@@ -51,6 +53,8 @@ class CallOptions(NamedTuple):
     """A share (0 to 1) of every limit that this request leaves for others."""
     before_send: Callable[[], None] | None = None
     """Called each time before the first byte goes to a provider; what it raises ends the call unsent."""
+    waited: Callable[[float], None] | None = None
+    """Told the seconds of each wait for a limit when it is over, also when nobody waits any more."""
 
 
 class ChatService:
@@ -77,6 +81,8 @@ class ChatService:
 
 class _Call:
     """The story of one request."""
+
+    _waits_since = 0.0
 
     def __init__(
         self, runtime: Runtime, pool: Pool, request: ChatRequest, options: CallOptions
@@ -116,7 +122,7 @@ class _Call:
                 if answer is not None:
                     return answer
         except BaseException as error:
-            self._ledger.record_request(self._trace(type(error).__name__))
+            self._ledger.record_request(self._trace(outcome_of(error)))
             raise
 
     def _check_caller(self) -> None:
@@ -133,11 +139,9 @@ class _Call:
         """Targets that failed for the moment get another try when nothing else is left."""
         if self._open:
             return
-        if not self._later or self._left() <= 0:
-            raise final_error(self._plan, self._verdicts, self._excluded)
-        tries = max(self._tries.get(key, 1) for key in self._later)
+        tries = max((self._tries.get(key, 1) for key in self._later), default=1)
         pause = backoff_s(tries, self._runtime.rng.random())
-        if pause >= self._left():
+        if not self._later or pause >= self._left():
             raise final_error(self._plan, self._verdicts, self._excluded)
         self._runtime.turns.leave()
         self._clock.sleep(pause)
@@ -158,6 +162,9 @@ class _Call:
             abandoned=self._is_abandoned,
             on_wait=self._about_to_wait,
         )
+        if self._waits_since and self._options.waited is not None:
+            self._options.waited(self._clock.monotonic() - self._waits_since)
+            self._waits_since = 0.0
         self._note(outcome.passed_over if isinstance(outcome, Lease) else outcome.reasons)
         if isinstance(outcome, Lease):
             return outcome
@@ -166,6 +173,7 @@ class _Call:
 
     def _about_to_wait(self, found: Wait) -> None:
         self._runtime.turns.leave()
+        self._waits_since = self._waits_since or self._clock.monotonic()
         self._note(found.reasons)
 
     def _note(self, reasons: tuple[Reason, ...]) -> None:
@@ -335,11 +343,10 @@ class _Call:
 
     def _exclude_target(self, key: str, reason: str) -> None:
         self._excluded.append(Excluded(key, reason))
-        if key not in self._open:
-            return
-        model_id = self._open[key].model.id
-        for other_key in [k for k, item in self._open.items() if item.model.id == model_id]:
-            del self._open[other_key]
+        gone = self._open.get(key)
+        for other_key, other in list(self._open.items()):
+            if gone is not None and falls_with(other, gone, "model"):
+                del self._open[other_key]
 
     def _answer(self, lease: Lease, target: PoolTarget, opened: Opened, begun: float) -> Answer:
         now = self._clock.monotonic()
@@ -364,18 +371,12 @@ class _Call:
             answerer=answerer,
             opened=opened,
             attempts=tuple(self._attempts),
-            notices=self._notices(target),
+            notices=notices_of(self._plan, target),
             prompt_tokens=self._needs.prompt_tokens,
             clock=self._clock,
             report_head=lambda at: self._ledger.answered(lease, at),
             finish=finish,
         )
-
-    def _notices(self, target: PoolTarget) -> tuple[str, ...]:
-        route = self._plan.route
-        if route.rerouted_from and target.model.id != route.rerouted_from:
-            return (f"{route.ended}; {target.model.id} answers instead",)
-        return ()
 
     def _trace(
         self, outcome: str, answerer: Answerer | None = None, usage: Usage | None = None

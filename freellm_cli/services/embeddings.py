@@ -34,12 +34,13 @@ class Embedded(NamedTuple):
 
 
 class Urgency(NamedTuple):
-    """`timeout_s`: None for `timeouts.total`. `lane`, `reserve`, `before_send`: as in `CallOptions`."""
+    """`timeout_s`: None for `timeouts.total`. All else as in `CallOptions`."""
 
     timeout_s: float | None = None
     lane: str = "interactive"
     reserve: float = 0.0
     before_send: Callable[[], None] | None = None
+    waited: Callable[[float], None] | None = None
 
 
 def embed(
@@ -122,6 +123,7 @@ class _Embedding:
     def _lease(self) -> Lease:
         targets = list(self._open.values())
         clock = self._runtime.clock
+        since: list[float] = []
         outcome = self._runtime.ledger.acquire_or_wait(
             [item.candidate for item in targets],
             tokens=tokens_to_reserve(targets, self._needs),
@@ -131,7 +133,10 @@ class _Embedding:
             wait_policy=self._runtime.settings.wait,
             reserve=self._urgency.reserve,
             abandoned=lambda: self._cancel.cancelled,
+            on_wait=lambda _: since.append(clock.monotonic()),
         )
+        if since and self._urgency.waited is not None:
+            self._urgency.waited(clock.monotonic() - since[0])
         if isinstance(outcome, Lease):
             return outcome
         if self._cancel.cancelled:
