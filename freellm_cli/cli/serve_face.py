@@ -12,6 +12,7 @@ from freellm_cli.core.errors import EXIT_DONE, ConfigError
 
 if TYPE_CHECKING:
     from freellm_cli.server.app import App
+    from freellm_cli.server.listening import CannotListen
     from freellm_cli.server.options import Options
     from freellm_cli.server.overflow import Overflow
     from freellm_cli.services.runtime import Runtime
@@ -84,6 +85,7 @@ def _serve(
 ) -> int:
     from freellm_cli.server.access_log import AccessLog
     from freellm_cli.server.app import App
+    from freellm_cli.server.listening import CannotListen
     from freellm_cli.server.options import options_from
 
     log = AccessLog(
@@ -103,10 +105,8 @@ def _serve(
     try:
         try:
             app.start()
-        except ConfigError:
-            if show is None or not _shown_elsewhere(face, runtime, show):
-                raise
-            return EXIT_DONE
+        except CannotListen as error:
+            return _elsewhere(face, runtime, show, error)
         _announce(face, app, show)
         if not is_rehearsal:
             reading = threading.Thread(target=_read_lists, args=(face, app, stopping), daemon=True)
@@ -146,16 +146,23 @@ def _read_lists(face: Face, app: App, stopping: threading.Event) -> None:
         return
 
 
-def _shown_elsewhere(face: Face, runtime: Runtime, show: Show) -> bool:
-    """Whether a freellm serves there already, whose page is shown then."""
+def _elsewhere(face: Face, runtime: Runtime, show: Show | None, error: CannotListen) -> int:
+    """A freellm that serves there already has its page shown; else raises ConfigError."""
+    from freellm_cli.server.listening import other_port
     from freellm_cli.services.running_server import is_freellm
 
-    url = _address(_reachable(runtime.settings.serve.host), runtime.settings.serve.port)
-    if not is_freellm(runtime, url):
-        return False
+    serve = runtime.settings.serve
+    url = _address(_reachable(serve.host), serve.port)
+    if not error.is_taken or not is_freellm(runtime, url):
+        raise error
+    if show is None:
+        raise ConfigError(
+            f"freellm serves already on {url}",
+            hint=f"use that one, or another beside it: {other_port(serve.host, serve.port)}",
+        ) from error
     face.note(f"a server runs already on {url}")
     _show(face, show, url)
-    return True
+    return EXIT_DONE
 
 
 def _show(face: Face, show: Show, url: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -215,8 +216,24 @@ def test_both_loopback_addresses_are_served(house: Served) -> None:
 
 
 def test_a_port_that_is_taken_is_named(house: Served) -> None:
-    with pytest.raises(ConfigError, match=f"port {house.port}"):
+    with pytest.raises(ConfigError, match=f"port {house.port}") as refused:
         listen("127.0.0.1", house.port)
+    found = re.search(r"another program has that port; `--port (\d+)` is free", refused.value.hint)
+    assert found is not None
+    for listener in listen("127.0.0.1", int(found[1])):
+        listener.close()
+
+
+def test_a_host_that_cannot_be_had_is_not_blamed_on_the_port() -> None:
+    with pytest.raises(ConfigError, match="nothing can listen") as refused:
+        listen("x" * 70, 0)
+    assert "no host is called" in refused.value.hint
+    serve = [*PROGRAM, "serve", "--host", "192.0.2.1", "--token", "any", "--port", "0"]
+    done = subprocess.run(serve, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 3
+    hint = done.stderr.partition("→")[2]
+    assert "192.0.2.1 is no address of this machine; `--host 127.0.0.1`" in hint
+    assert "--port" not in hint
 
 
 def test_who_cannot_be_let_in_for_want_of_descriptors_keeps_nobody_busy(tmp_path: Path) -> None:
