@@ -137,7 +137,11 @@ class Reception:
         head = exchange.head
         headers = head.headers
         place = router.find(head.path)
-        if place is not None and place.methods:
+        if place is None:
+            from freellm_cli.server.nowhere import meant_by
+
+            exchange.dialect = meant_by(head.path).dialect
+        elif place.methods:
             exchange.dialect = next(iter(place.methods.values())).dialect
         if "anthropic-version" in headers:
             exchange.dialect = "anthropic"
@@ -153,7 +157,7 @@ class Reception:
             exchange.body_was_read = True
             self._answer_options(exchange, place)
             return
-        route = router.choose(place, head.method, head.path)
+        route = router.choose(place, head.method, head.path, exchange.dialect)
         if not route.is_open:
             self._guard.check_token(headers)
         coding = headers.get("content-encoding", "identity").lower()
