@@ -109,7 +109,7 @@ def _serve(
             return _elsewhere(face, runtime, show, error)
         _announce(face, app, show)
         if not is_rehearsal:
-            reading = threading.Thread(target=_read_lists, args=(face, app, stopping), daemon=True)
+            reading = threading.Thread(target=_look_round, args=(face, app, stopping), daemon=True)
             reading.start()
         _wait(stopping)
         return _stop(face, app)
@@ -129,13 +129,19 @@ def _announce(face: Face, app: App, show: Show | None) -> None:
         _show(face, show, _address(_reachable(host), port))
 
 
-def _read_lists(face: Face, app: App, stopping: threading.Event) -> None:
-    """Hosts of the person's own whose models nobody knows yet are asked, so that `auto` can use them."""
+def _look_round(face: Face, app: App, stopping: threading.Event) -> None:
+    """Who has no key yet is told; hosts of the person's own whose models nobody knows yet are asked, so that
+    `auto` can use them."""
     from freellm_cli.core.errors import FreellmError
     from freellm_cli.services.discovery import refresh, unlisted
 
     try:
         runtime = app.household().runtime
+        if not runtime.usable_providers() and not stopping.is_set():
+            face.note(
+                "no key yet, so nobody can answer: `freellm setup`, the page above, "
+                "or a rehearsal, `freellm serve --simulate tiny`"
+            )
         strangers = unlisted(runtime) if runtime.settings.discovery.enabled else ()
         for name in strangers:
             for outcome in refresh(runtime, [name]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
@@ -325,3 +326,26 @@ def test_it_asks_for_as_many_files_as_its_clients_may_need() -> None:
         assert int(soft) == min(1792, int(hard))
         process.terminate()
         assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_who_has_no_key_is_told_so_at_the_start(tmp_path: Path, quiet: bool) -> None:
+    serve = [*PROGRAM, "--json", *(["--quiet"] if quiet else []), "serve", "--port", "0"]
+    env = {**os.environ, "HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+    with subprocess.Popen(
+        serve,
+        cwd=REPOSITORY,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr
+        _port_told(process)
+        told = process.stderr.readline() + process.stderr.readline() if not quiet else ""
+        time.sleep(0.5 if quiet else 0.0)
+        process.terminate()
+        told += process.stderr.read()
+        assert process.wait(10) == 0
+    assert told.count("no key yet") == (0 if quiet else 1)
+    assert ("`freellm setup`" in told) is not quiet
