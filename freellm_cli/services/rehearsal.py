@@ -40,7 +40,7 @@ def rehearsal(
             env={"HOME": folder, "USERPROFILE": folder},
             config_dir=f"{folder}/config",
             state_dir=f"{folder}/state",
-            overrides={**overrides, **_addresses(simulator)},
+            overrides={**dict(PROFILES[profile].settings), **overrides, **_addresses(simulator)},
             notice=notice,
         )
         known = runtime.catalog.provider_ids()
