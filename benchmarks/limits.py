@@ -32,7 +32,8 @@ from freellm_cli.core.chat import ChatRequest  # noqa: E402
 from freellm_cli.core.errors import AllLimited  # noqa: E402
 from freellm_cli.core.limits import REQUESTS, TOKENS, Limit, Window  # noqa: E402
 from freellm_cli.core.secret import Secret  # noqa: E402
-from freellm_cli.services.chat import CallOptions, ChatService  # noqa: E402
+from freellm_cli.services.call_options import CallOptions  # noqa: E402
+from freellm_cli.services.chat import ChatService  # noqa: E402
 from freellm_cli.services.runtime import Runtime  # noqa: E402
 from freellm_cli.simulator.limits import DAY_UTC, MINUTE, LimitRule  # noqa: E402
 from freellm_cli.simulator.profiles import Profile  # noqa: E402

@@ -111,7 +111,7 @@ complete -c freellm -n '__freellm_at \'serve\'' -l host -r -d 'Address to listen
 complete -c freellm -n '__freellm_at \'serve\'' -l port -r -d 'Port (8000); 0: any free one.'
 complete -c freellm -n '__freellm_at \'serve\'' -l token -r -d 'Key that clients must send.'
 complete -c freellm -n '__freellm_at \'serve\'' -l profile -r -a 'game' -d 'Choices for one kind of client.'
-complete -c freellm -n '__freellm_at \'serve\'' -l simulate -r -a '(__freellm_names simulations)' -d 'Rehearse without keys: every provider is played here.'
+complete -c freellm -n '__freellm_at \'serve\'' -l simulate -r -a '(__freellm_names simulations)' -d 'Rehearse without keys, every provider played here: generous, tiny, free, gemini-free, groq-like, openrouter-like, nim-like, mistral-like, cerebras-like, moody, local-slow.'
 complete -c freellm -n '__freellm_at \'serve\'' -l cors-origin -r -d 'A web page that may ask; repeatable.'
 complete -c freellm -n '__freellm_at \'serve\'' -l threads -r -d 'Most requests answered at once.'
 complete -c freellm -n '__freellm_at \'serve\'' -l drain -r -d 'Seconds that running answers get at the end.'

@@ -134,7 +134,7 @@ _freellm_serve() {
         '--port=''[Port (8000); 0\: any free one.]:PORT: ' \
         '--token=''[Key that clients must send.]:KEY: ' \
         '--profile=''[Choices for one kind of client.]:game:(game)' \
-        '--simulate=''[Rehearse without keys\: every provider is played here.]:PROFILE: _freellm_names simulations' \
+        '--simulate=''[Rehearse without keys, every provider played here\: generous, tiny, free, gemini-free, groq-like, openrouter-like, nim-like, mistral-like, cerebras-like, moody, local-slow.]:PROFILE: _freellm_names simulations' \
         '*--cors-origin=''[A web page that may ask; repeatable.]:ORIGIN: ' \
         '--threads=''[Most requests answered at once.]:THREADS: ' \
         '--drain=''[Seconds that running answers get at the end.]:DRAIN: ' \

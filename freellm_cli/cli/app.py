@@ -158,9 +158,9 @@ def run_typer(argv: list[str], face: Face) -> int:
     """Parses `argv` and runs the command. Raises FreellmError; usage mistakes become UsageError."""
     # The base of every fault that a command line can have; Typer does not export it.
     usage_fault: type[Exception] = typer.BadParameter.__mro__[2]
+    root = build_root()
     try:
         # Not `main`, which makes an exit of its own out of a closed pipe and of Ctrl-C.
-        root = build_root()
         if argv[:1] == ["help"]:
             argv = [*argv[1:], "--help"]
         with root.make_context("freellm", list(argv), obj=face, **_narrow(face)) as context:
@@ -170,9 +170,9 @@ def run_typer(argv: list[str], face: Face) -> int:
     except typer.Exit as stop:
         return stop.exit_code
     except usage_fault as fault:
-        from freellm_cli.cli.usage_slips import usage_error
+        from freellm_cli.cli.usage_slips import path_of, usage_error
 
-        raise usage_error(fault) from fault
+        raise usage_error(fault, path_of(root, argv)) from fault
     return code if isinstance(code, int) else EXIT_DONE
 
 

@@ -10,7 +10,8 @@ from freellm_cli.cli.chat_question import Question, read_question, readable, wan
 from freellm_cli.cli.face import Face
 from freellm_cli.core.chat import ChatRequest
 from freellm_cli.core.errors import UsageError
-from freellm_cli.services.chat import CallOptions, ChatService
+from freellm_cli.services.call_options import CallOptions
+from freellm_cli.services.chat import ChatService
 from freellm_cli.services.conversation import Conversation, Turn, start
 
 if TYPE_CHECKING:

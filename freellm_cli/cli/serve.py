@@ -31,7 +31,9 @@ def serve(
     simulate: Annotated[
         str | None,
         typer.Option(
-            help="Rehearse without keys: every provider is played here.", metavar="PROFILE"
+            help="Rehearse without keys, every provider played here: generous, tiny, free, gemini-free, "
+            "groq-like, openrouter-like, nim-like, mistral-like, cerebras-like, moody, local-slow.",
+            metavar="PROFILE",
         ),
     ] = None,
     cors_origin: Annotated[

@@ -12,6 +12,7 @@ from freellm_cli.core.errors import EXIT_DONE, ConfigError
 
 if TYPE_CHECKING:
     from freellm_cli.server.app import App
+    from freellm_cli.server.listening import CannotListen
     from freellm_cli.server.options import Options
     from freellm_cli.server.overflow import Overflow
     from freellm_cli.services.runtime import Runtime
@@ -85,6 +86,7 @@ def _serve(
     from freellm_cli.server.access_log import AccessLog
     from freellm_cli.server.affinity import Affinity
     from freellm_cli.server.app import App
+    from freellm_cli.server.listening import CannotListen
     from freellm_cli.server.options import options_from
 
     log = AccessLog(
@@ -105,13 +107,11 @@ def _serve(
     try:
         try:
             app.start()
-        except ConfigError:
-            if show is None or not _shown_elsewhere(face, runtime, show):
-                raise
-            return EXIT_DONE
+        except CannotListen as error:
+            return _elsewhere(face, runtime, show, error)
         _announce(face, app, show)
         if not is_rehearsal:
-            reading = threading.Thread(target=_read_lists, args=(face, app, stopping), daemon=True)
+            reading = threading.Thread(target=_look_round, args=(face, app, stopping), daemon=True)
             reading.start()
         _wait(stopping)
         return _stop(face, app)
@@ -131,13 +131,19 @@ def _announce(face: Face, app: App, show: Show | None) -> None:
         _show(face, show, _address(_reachable(host), port))
 
 
-def _read_lists(face: Face, app: App, stopping: threading.Event) -> None:
-    """Hosts of the person's own whose models nobody knows yet are asked, so that `auto` can use them."""
+def _look_round(face: Face, app: App, stopping: threading.Event) -> None:
+    """Who has no key yet is told; hosts of the person's own whose models nobody knows yet are asked, so that
+    `auto` can use them."""
     from freellm_cli.core.errors import FreellmError
     from freellm_cli.services.discovery import refresh, unlisted
 
     try:
         runtime = app.household().runtime
+        if not runtime.usable_providers() and not stopping.is_set():
+            face.note(
+                "no key yet, so nobody can answer: `freellm setup`, the page above, "
+                "or a rehearsal, `freellm serve --simulate tiny`"
+            )
         strangers = unlisted(runtime) if runtime.settings.discovery.enabled else ()
         for name in strangers:
             for outcome in refresh(runtime, [name]):
@@ -148,16 +154,23 @@ def _read_lists(face: Face, app: App, stopping: threading.Event) -> None:
         return
 
 
-def _shown_elsewhere(face: Face, runtime: Runtime, show: Show) -> bool:
-    """Whether a freellm serves there already, whose page is shown then."""
+def _elsewhere(face: Face, runtime: Runtime, show: Show | None, error: CannotListen) -> int:
+    """A freellm that serves there already has its page shown; else raises ConfigError."""
+    from freellm_cli.server.listening import other_port
     from freellm_cli.services.running_server import is_freellm
 
-    url = _address(_reachable(runtime.settings.serve.host), runtime.settings.serve.port)
-    if not is_freellm(runtime, url):
-        return False
+    serve = runtime.settings.serve
+    url = _address(_reachable(serve.host), serve.port)
+    if not error.is_taken or not is_freellm(runtime, url):
+        raise error
+    if show is None:
+        raise ConfigError(
+            f"freellm serves already on {url}",
+            hint=f"use that one, or another beside it: {other_port(serve.host, serve.port)}",
+        ) from error
     face.note(f"a server runs already on {url}")
     _show(face, show, url)
-    return True
+    return EXIT_DONE
 
 
 def _show(face: Face, show: Show, url: str) -> None:
@@ -195,8 +208,12 @@ def _wait(stopping: threading.Event) -> None:
 def _stop(face: Face, app: App) -> int:
     hurry = threading.Event()
     _on_signals(hurry)
-    if app.requests_running:
-        face.note(f"stopping; {app.requests_running} answers are still running (again to end them)")
+    running = app.requests_running
+    if running:
+        who = "1 answer is" if running == 1 else f"{running} answers are"
+        face.note(
+            f"stopping; {who} still running (again to end {'it' if running == 1 else 'them'})"
+        )
     if not app.stop(hurry=hurry):
         face.note("some answers were cut off")
     return 0

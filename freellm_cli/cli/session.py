@@ -16,7 +16,8 @@ from freellm_cli.core.errors import FreellmError
 from freellm_cli.core.templates import fill
 from freellm_cli.services.answer import Answer
 from freellm_cli.services.attachments import Attachment, Content, content_of, load, summary
-from freellm_cli.services.chat import CallOptions, ChatService
+from freellm_cli.services.call_options import CallOptions
+from freellm_cli.services.chat import ChatService
 from freellm_cli.services.conversation import Conversation, Turn
 
 

@@ -54,10 +54,10 @@ def no_such_command(
     return UnknownName(said, hint=hint, nearest=nearest)
 
 
-def usage_error(fault: Any) -> UsageError:
-    """Typer's complaint in our words. Raises nothing."""
+def usage_error(fault: Any, path: str = "freellm") -> UsageError:
+    """Typer's complaint in our words. `path`: of the command, where Typer does not say it."""
     context = getattr(fault, "ctx", None)
-    path = context.command_path if context is not None else "freellm"
+    path = context.command_path if context is not None else path
     told = fault.format_message()
     unknown = re.match(r"No such command '(.+?)'", told)
     if unknown and context is not None:
@@ -70,6 +70,18 @@ def usage_error(fault: Any) -> UsageError:
     hint = f"for example `{example}`; " if example else ""
     told = _IN_WORDS.sub(lambda kind: _KINDS[kind[1]], told[:1].lower() + told[1:].rstrip("."))
     return UsageError(told, hint=f"{hint}see `{path} --help`")
+
+
+def path_of(root: Any, argv: Sequence[str]) -> str:
+    """The command that `argv` leads to, such as "freellm keys add"."""
+    words, command = ["freellm"], root
+    for word in argv:
+        find = getattr(command, "get_command", None)
+        below = find(None, word) if find is not None else None
+        if below is not None:
+            words.append(word)
+            command = below
+    return " ".join(words)
 
 
 def _no_such_option(path: str, flag: str, context: Any) -> UnknownName:

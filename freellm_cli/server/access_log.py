@@ -8,11 +8,17 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from freellm_cli.core.errors import BadField, ConfigError, FreellmError
+from freellm_cli.core.faces.errors import HttpRefusal
 from freellm_cli.server.gathering import Gathering
 
 MOST_WAITING = 10_000
 _SHOWN_CONTENT = 2_000
 _SHOWN_PATH = 500
+_SHOWN_MESSAGE = 200
+_SHOWN_QUOTE = 40
+_A_WAIT_MS = 100.0
+"""What is shorter is no wait that anybody feels."""
 
 
 class Entry:
@@ -20,8 +26,8 @@ class Entry:
 
     __slots__ = (
         "answered", "asked", "attempts", "completion_tokens", "content", "credential", "dialect",
-        "error", "face", "first_ms", "method", "ms", "path", "prompt_tokens", "request_id", "status",
-        "stream",
+        "error", "face", "first_ms", "message", "method", "ms", "path", "prompt_tokens", "request_id",
+        "status", "stream", "waited_ms",
     )  # fmt: skip
 
     def __init__(self, method: str, path: str, request_id: str) -> None:
@@ -38,19 +44,27 @@ class Entry:
         self.answered = ""
         self.credential = ""
         self.attempts = 0
+        self.waited_ms = 0.0
+        """For a limit."""
         self.first_ms: float | None = None
         self.ms = 0.0
         self.prompt_tokens = 0
         self.completion_tokens = 0
         self.error = ""
+        self.message = ""
+        """Of the error: our own words of it."""
         self.content: tuple[str, str] | None = None
         """Question and answer, only with `--log-content`."""
+
+    def has_waited(self, seconds: float) -> None:
+        """For a limit, once more."""
+        self.waited_ms += seconds * 1000
 
     def words_of_others(self) -> tuple[str, ...]:
         """All that a client or a provider has written of it: only there can a key stand."""
         return (
             self.method, self.path, self.asked, self.answered, self.credential, self.error,
-            *(self.content or ()),
+            self.message, *(self.content or ()),
         )  # fmt: skip
 
     def values(self) -> list[Any]:
@@ -68,7 +82,7 @@ class Entry:
         data: dict[str, Any] = {
             name: getattr(self, name) for name in self.__slots__ if name != "content"
         }
-        data["ms"] = round(self.ms, 1)
+        data["ms"], data["waited_ms"] = round(self.ms, 1), round(self.waited_ms, 1)
         if self.first_ms is not None:
             data["first_ms"] = round(self.first_ms, 1)
         if self.content is not None:
@@ -85,6 +99,8 @@ class Entry:
             parts.append(f"{who} {self.credential}".rstrip())
         if self.attempts > 1:
             parts.append(f"{self.attempts} attempts")
+        if self.waited_ms >= _A_WAIT_MS:
+            parts.append(f"waited {_seconds(self.waited_ms)} for a limit")
         times = f"{self.ms:.0f} ms"
         if self.first_ms is not None:
             times = f"first {self.first_ms:.0f} ms, {times}"
@@ -92,7 +108,7 @@ class Entry:
         if self.completion_tokens:
             parts.append(f"{self.prompt_tokens}+{self.completion_tokens} tokens")
         if self.error:
-            parts.append(self.error)
+            parts.append(f"{self.error}: {self.message}" if self.message else self.error)
         parts.append(self.request_id)
         line = _plain(" · ".join(parts))
         if self.content is not None:
@@ -111,6 +127,21 @@ class EntryLog(Protocol):
 
     def stop(self) -> None:
         """Hands on what waits."""
+
+
+def cause_of(error: FreellmError, message: str) -> str:
+    """What the log says of `error`, whose `message` is clean of secrets: our own words. What providers said
+    stands behind them and may quote the question; what a client wrote is cut."""
+    if not isinstance(error, BadField | HttpRefusal | ConfigError):
+        message = message.partition(": ")[0].partition(" (")[0]
+    import re
+
+    message = re.sub(rf"(['\"])(.{{{_SHOWN_QUOTE}}})[^'\"]+\1", r"\1\2…\1", message)
+    return message if len(message) <= _SHOWN_MESSAGE else message[:_SHOWN_MESSAGE] + "…"
+
+
+def _seconds(ms: float) -> str:
+    return f"{ms / 1000:.0f} s" if ms >= 9_950 else f"{ms / 1000:.1f} s"
 
 
 def _plain(text: str) -> str:

@@ -122,6 +122,8 @@ class App:
         self._serving: set[Connection] = set()
         self._door = door
         self.is_draining = False
+        self.is_ending = False
+        """What still runs is cut off."""
         self.addresses: list[tuple[str, int]] = []
 
     # Life
@@ -166,8 +168,7 @@ class App:
         finished = self._drained(drain, hurry or threading.Event())
         if not finished:
             self._end_everything()
-            self._crew.close(_LAST_WORDS_S)
-            self._others_ended(2 * _LAST_WORDS_S)
+            self._others_ended(3 * _LAST_WORDS_S)
         self.page.live.stop()
         self.watcher.stop()
         self._log.stop()
@@ -187,12 +188,18 @@ class App:
         return self.overflow is None or self.overflow.wait(seconds)
 
     def _end_everything(self) -> None:
+        """First with a word to each client; who does not take that in time is left without."""
+        self.is_ending = True
         if self.overflow is not None:
             self.overflow.end()
-        for exchange in self.watcher.everyone():
-            exchange.hang_up()
-        for connection in list(self._serving):
-            connection.shut()
+        for is_late in (False, True):
+            for exchange in self.watcher.everyone():
+                exchange.cut_off()
+            if is_late:
+                for connection in list(self._serving):
+                    connection.shut()
+            if self._crew.close(_LAST_WORDS_S):
+                return
 
     def new_request_id(self) -> str:
         return self._runtime.new_request_id()

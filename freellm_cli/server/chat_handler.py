@@ -22,7 +22,7 @@ from freellm_cli.core.json_reading import read_body
 from freellm_cli.core.messages import flat_text
 from freellm_cli.core.tokens import estimate_request
 from freellm_cli.server.reply import one_line
-from freellm_cli.services.chat import CallOptions
+from freellm_cli.services.call_options import CallOptions
 from freellm_cli.services.serve_profile import LANE_HEADER
 
 if TYPE_CHECKING:
@@ -74,7 +74,10 @@ def _parsed(
     body = parse_json(exchange.body)
     try:
         ask = face.parse(body, path_model, stream)
-    except BadField as fault:
+    except FreellmError as fault:
+        note_asked(exchange, body, path_model)
+        if not isinstance(fault, BadField):
+            raise
         profile = app.profile_for(app.household())
         ask = profile.forgiven(fault, body, lambda less: face.parse(less, path_model, stream))
     if face_name == "gemini" and stream and "alt=sse" not in exchange.head.query:
@@ -82,6 +85,13 @@ def _parsed(
 
         ask = as_array(ask)
     return ask
+
+
+def note_asked(exchange: Exchange, body: Any, path_model: str) -> None:
+    """For the log: which model a body names that is not understood otherwise."""
+    named = body.get("model") if isinstance(body, dict) else None
+    if exchange.entry is not None:
+        exchange.entry.asked = named if isinstance(named, str) else path_model
 
 
 class Conversation:
@@ -128,6 +138,7 @@ class Conversation:
             face=self._face_name,
             cancel=self._exchange.cancel,
             request_id=self._exchange.request_id,
+            waited=self._exchange.entry.has_waited if self._exchange.entry is not None else None,
         )
         try:
             return self._house.chat.ask(request, options)

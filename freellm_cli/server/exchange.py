@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from freellm_cli.core.errors import FreellmError
@@ -25,7 +26,11 @@ _STREAM_FIELDS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
 
 
 class Exchange:
-    """Made by a worker for each request. The watcher may call `look`, `stay_alive` and `hang_up`."""
+    """Made by a worker for each request. The watcher may call `look`, `stay_alive` and `hang_up`, the one who
+    stops the server `cut_off`."""
+
+    is_cut = False
+    """The server itself ends it, before its answer is whole."""
 
     def __init__(
         self,
@@ -76,16 +81,19 @@ class Exchange:
         with self._lock:
             self._check_open()
             self._ended = self._begun = True
-            self.status = status
-            lines = [("content-type", content_type)] if status != 204 else []
-            lines += (fields or {}).items()
-            if status != 204:
-                lines.append(("content-length", str(len(body))))
-            lines += self._closing_fields()
-            data = reply.head(status, lines)
-            if self.head.method != "HEAD":
-                data += body
-            self._send(data)
+            self._send(self._whole(status, body, content_type, fields))
+
+    def _whole(
+        self, status: int, body: bytes, content_type: str, fields: Mapping[str, str] | None
+    ) -> bytes:
+        self.status = status
+        lines = [("content-type", content_type)] if status != 204 else []
+        lines += (fields or {}).items()
+        if status != 204:
+            lines.append(("content-length", str(len(body))))
+        lines += self._closing_fields()
+        data = reply.head(status, lines)
+        return data + body if self.head.method != "HEAD" else data
 
     def answer_json(
         self, data: Any, *, status: int = 200, fields: Mapping[str, str] | None = None
@@ -133,6 +141,22 @@ class Exchange:
             fields["allow"] = error.allow
         self.answer(made.status, made.body, fields=fields)
 
+    def break_off(self, error: FreellmError) -> None:
+        """`error` as the last words of an answer that is cut off, as far as the client takes them without a
+        wait. The connection ends with them."""
+        self.keeps_alive = False
+        with self._lock, suppress(ClientGone):
+            if self._ended:
+                return
+            writer = self._writer
+            if self._begun and writer is not None:
+                data = self._last_frames(writer.error(error))
+            else:
+                made = error_reply(error, self.request_id, registry.face(self.dialect))
+                data = self._whole(made.status, made.body, JSON, made.headers)
+            self._ended = self._begun = True
+            self.bytes_out += self.connection.send_at_once(self._pending + data)
+
     @staticmethod
     def status_closes(status: int) -> bool:
         """After these the client's next bytes may not be a request."""
@@ -168,9 +192,13 @@ class Exchange:
     def end_stream(self, data: bytes) -> None:
         with self._lock:
             self._check_open()
-            framed = self._framed(data)
+            last = self._last_frames(data)
             self._ended = True
-            self._send(framed + b"0\r\n\r\n" if self._is_chunked else framed)
+            self._send(last)
+
+    def _last_frames(self, data: bytes) -> bytes:
+        framed = self._framed(data)
+        return framed + b"0\r\n\r\n" if self._is_chunked else framed
 
     def _framed(self, data: bytes) -> bytes:
         before = b""
@@ -216,6 +244,12 @@ class Exchange:
         self.cancel.cancel()
         if self.after_hang_up is not None:
             self.after_hang_up()
+
+    def cut_off(self) -> None:
+        """The server waits for it no longer; who serves it says the last words (`break_off`)."""
+        if not self.cancel.cancelled:
+            self.is_cut = True
+            self.hang_up()
 
     def stay_alive(self, now: float) -> None:
         """A frame that says nothing, when a stream has been silent for long. Never waits."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from freellm_cli import __version__
@@ -13,7 +13,7 @@ from freellm_cli.core.errors import ConfigError, UnknownName
 from freellm_cli.core.faces import models_list
 from freellm_cli.core.faces.errors import HttpRefusal
 from freellm_cli.server import status
-from freellm_cli.server.chat_handler import answer_chat, parse_json
+from freellm_cli.server.chat_handler import answer_chat, note_asked, parse_json
 from freellm_cli.server.page import handlers as page_handlers
 from freellm_cli.server.reply import one_line
 from freellm_cli.server.router import Place
@@ -100,14 +100,15 @@ def gemini_call(app: App, exchange: Exchange, place: Place) -> None:
 def _gemini_embeddings(app: App, exchange: Exchange, model: str, method: str) -> None:
     from freellm_cli.core.faces.gemini_embeddings import embeddings_reply, parse_embeddings
 
-    made = _embedded(app, exchange, parse_embeddings(parse_json(exchange.body), model, method))
+    ask = parse_embeddings(_embedding_body(exchange, model), model, method)
+    made = _embedded(app, exchange, ask)
     exchange.answer(200, embeddings_reply(method, made.vectors, prompt_tokens=made.prompt_tokens))
 
 
 def embeddings(app: App, exchange: Exchange, place: Place) -> None:
     from freellm_cli.core.faces.openai_embeddings import embeddings_reply, parse_embeddings
 
-    ask = parse_embeddings(parse_json(exchange.body))
+    ask = parse_embeddings(_embedding_body(exchange, place.model))
     made = _embedded(app, exchange, ask._replace(model=ask.model or place.model))
     body = embeddings_reply(
         ask, made.vectors, model=ask.model or made.model_id, prompt_tokens=made.prompt_tokens
@@ -115,13 +116,21 @@ def embeddings(app: App, exchange: Exchange, place: Place) -> None:
     exchange.answer(200, body)
 
 
+def _embedding_body(exchange: Exchange, path_model: str) -> Any:
+    if exchange.entry is not None:
+        exchange.entry.face = "embeddings"
+    body = parse_json(exchange.body)
+    note_asked(exchange, body, path_model)
+    return body
+
+
 def _embedded(app: App, exchange: Exchange, ask: EmbeddingAsk) -> Embedded:
     from freellm_cli.services.embeddings import Urgency, embed
     from freellm_cli.services.serve_profile import LANE_HEADER
 
-    if exchange.entry is not None:
-        exchange.entry.face = "embeddings"
-        exchange.entry.asked = ask.model
+    entry = exchange.entry
+    if entry is not None:
+        entry.asked = ask.model
     household = app.household()
     runtime = household.runtime
     lane = app.profile_for(household).lane_for(exchange.head.headers.get(LANE_HEADER, ""))
@@ -134,17 +143,17 @@ def _embedded(app: App, exchange: Exchange, ask: EmbeddingAsk) -> Embedded:
         dimensions=ask.dimensions,
         cancel=exchange.cancel,
         request_id=exchange.request_id,
-        urgency=Urgency(lane=lane),
+        urgency=Urgency(lane=lane, waited=entry.has_waited if entry is not None else None),
     )
     exchange.fields += [
         ("x-freellm-model", one_line(made.model_id)),
         ("x-freellm-credential", one_line(made.credential)),
         ("x-freellm-attempts", str(made.attempts)),
     ]
-    if exchange.entry is not None:
-        exchange.entry.answered = made.model_id
-        exchange.entry.credential, exchange.entry.attempts = made.credential, made.attempts
-        exchange.entry.prompt_tokens = made.prompt_tokens
+    if entry is not None:
+        entry.answered = made.model_id
+        entry.credential, entry.attempts = made.credential, made.attempts
+        entry.prompt_tokens = made.prompt_tokens
     return made
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from freellm_cli.core.errors import CallerGone, FreellmError
 from freellm_cli.core.faces.errors import HttpRefusal
 from freellm_cli.server import router
-from freellm_cli.server.access_log import Entry
+from freellm_cli.server.access_log import Entry, cause_of
 from freellm_cli.server.connection import ClientGone, Connection
 from freellm_cli.server.exchange import Exchange
 from freellm_cli.server.guard import Guard
@@ -17,6 +17,14 @@ from freellm_cli.server.guard import Guard
 if TYPE_CHECKING:
     from freellm_cli.server.app import App
     from freellm_cli.server.options import Options
+
+
+LEFT = "the client has left"
+STOPPING = "server_stopping"
+
+
+def _stopping() -> HttpRefusal:
+    return HttpRefusal("the server is stopping", status=503, code=STOPPING, retry_after_s=1.0)
 
 
 def guard_of(options: Options) -> Guard:
@@ -51,12 +59,12 @@ class Reception:
         exchange.entry = Entry(head.method, head.path, request_id)
         if self._app.is_draining:
             exchange.keeps_alive = False
+            if self._app.is_ending:
+                exchange.cut_off()
         try:
             self._answer(exchange)
         except (ClientGone, CallerGone):
-            exchange.keeps_alive = False
-            exchange.entry.error = "the client has left"
-            exchange.status = 499
+            self._end_early(exchange, exchange.entry)
         finally:
             self._app.watcher.forget(exchange)
             self._enter(exchange)
@@ -65,6 +73,16 @@ class Reception:
         if connection.new_owner is None:
             connection.finish()
         return False
+
+    def _end_early(self, exchange: Exchange, entry: Entry) -> None:
+        """The client has left, or the server does not wait for the answer any more."""
+        exchange.keeps_alive = False
+        if exchange.is_cut or (self._app.is_ending and not exchange.cancel.cancelled):
+            entry.error, entry.message = STOPPING, ""
+            exchange.break_off(_stopping())
+        else:
+            entry.error, entry.message = LEFT, ""
+            exchange.status = 499
 
     def _refuse(self, connection: Connection, request_id: str, refusal: HttpRefusal) -> None:
         """A head that is no head: the answer is the last on this connection."""
@@ -75,7 +93,7 @@ class Reception:
         )
         exchange = Exchange(connection, head, request_id, self._monotonic())
         exchange.entry = Entry("?", "?", request_id)
-        exchange.entry.error = refusal.code
+        exchange.entry.error, exchange.entry.message = refusal.code, refusal.message
         with contextlib.suppress(ClientGone):
             exchange.fail(refusal)
             connection.finish()
@@ -102,14 +120,17 @@ class Reception:
             self._fail(exchange, FreellmError("freellm has made a mistake; its log knows more"))
 
     def _fail(self, exchange: Exchange, error: FreellmError) -> None:
+        message = self._app.cleaned(error.message)
         if exchange.entry is not None:
             exchange.entry.error = error.code
+            exchange.entry.message = cause_of(error, message)
         if exchange.cancel.cancelled:
             raise ClientGone
         if not exchange.body_was_read:
             # What follows on this connection is the body that nobody read.
             exchange.keeps_alive = False
-        error.message = self._app.cleaned(error.message)
+        if message != error.message:
+            error.message = message
         error.client_hint = self._app.cleaned(error.client_hint)
         exchange.fail(error)
 
@@ -117,7 +138,11 @@ class Reception:
         head = exchange.head
         headers = head.headers
         place = router.find(head.path)
-        if place is not None and place.methods:
+        if place is None:
+            from freellm_cli.server.nowhere import meant_by
+
+            exchange.dialect = meant_by(head.path).dialect
+        elif place.methods:
             exchange.dialect = next(iter(place.methods.values())).dialect
         if "anthropic-version" in headers:
             exchange.dialect = "anthropic"
@@ -133,7 +158,7 @@ class Reception:
             exchange.body_was_read = True
             self._answer_options(exchange, place)
             return
-        route = router.choose(place, head.method, head.path)
+        route = router.choose(place, head.method, head.path, exchange.dialect)
         if not route.is_open:
             self._guard.check_token(headers, head.query)
         coding = headers.get("content-encoding", "identity").lower()

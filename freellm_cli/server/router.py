@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from freellm_cli.core.faces.errors import HttpRefusal
 from freellm_cli.server.wire import NotAllowed
 
 
@@ -148,15 +147,12 @@ def _cut(lower: list[str]) -> int:
     return 0
 
 
-def choose(place: Place | None, method: str, path: str) -> Route:
-    """Raises HttpRefusal: 404, or 405 with what is allowed."""
+def choose(place: Place | None, method: str, path: str, dialect: str = "openai") -> Route:
+    """Raises HttpRefusal: 404, or 405 with what is allowed. `dialect`: the client's."""
     if place is None:
-        raise HttpRefusal(
-            f"there is nothing at {path[:200]!r}",
-            status=404,
-            code="unknown_url",
-            hint="the address of this server ends in /v1; see /v1/models",
-        )
+        from freellm_cli.server.nowhere import refusal
+
+        raise refusal(path, dialect)
     route = place.methods.get("GET" if method == "HEAD" else method)
     if route is None:
         allowed = allow(place)

@@ -10,7 +10,8 @@ from freellm_cli.core.faces.base import Ask
 from freellm_cli.core.faces.openai_embeddings import EmbeddingAsk
 from freellm_cli.services.batch_answers import chat_line, embedding_line
 from freellm_cli.services.batch_file import Row
-from freellm_cli.services.chat import CallOptions, ChatService
+from freellm_cli.services.call_options import CallOptions
+from freellm_cli.services.chat import ChatService
 from freellm_cli.services.embeddings import Urgency, embed
 from freellm_cli.transport.base import Cancel
 

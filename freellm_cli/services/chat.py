@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from freellm_cli.core.chat import ChatRequest, Usage
 from freellm_cli.core.errors import CallerGone, RequestRefused, TransportFault
@@ -14,6 +13,7 @@ from freellm_cli.core.tokens import estimate_request
 from freellm_cli.core.verdicts import Verdict
 from freellm_cli.services.answer import Answer, Answerer, Attempt
 from freellm_cli.services.attempt import Failed, Opened, attempt
+from freellm_cli.services.call_options import CallOptions
 from freellm_cli.services.learning import LIMITED
 from freellm_cli.services.outcome import (
     Given,
@@ -22,6 +22,7 @@ from freellm_cli.services.outcome import (
     final_error,
     notices,
     other_address,
+    outcome_of,
     settle_answer,
 )
 from freellm_cli.services.pool import Excluded, Plan, Pool, PoolTarget, tokens_to_reserve
@@ -30,31 +31,7 @@ from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
-    from freellm_cli.services.wait_words import OnWait
     from freellm_cli.storage.ledger_reports import Trace
-
-
-class CallOptions(NamedTuple):
-    """`timeout_s`: seconds until the caller wants an answer or an error; None: `timeouts.total`.
-    `whole`: the caller takes nothing before the end, so another target may still answer after a cut.
-    `conversation`: an id whose last credential is preferred. `lane`: "interactive" or "batch"."""
-
-    timeout_s: float | None = None
-    whole: bool = False
-    private: bool = False
-    conversation: str = ""
-    lane: str = "interactive"
-    face: str = "chat"
-    cancel: Cancel | None = None
-    """Ends the call from another thread: the caller has hung up."""
-    request_id: str = ""
-    """The caller's own name for it; empty: a new one is made."""
-    reserve: float = 0.0
-    """A share (0 to 1) of every limit that this request leaves for others."""
-    before_send: Callable[[], None] | None = None
-    """Called each time before the first byte goes to a provider; what it raises ends the call unsent."""
-    on_wait: OnWait | None = None
-    """Called each time that the call goes to sleep for a target; what it raises ends the call."""
 
 
 class ChatService:
@@ -81,6 +58,8 @@ class ChatService:
 
 class _Call:
     """The story of one request."""
+
+    _waits_since = 0.0
 
     def __init__(
         self, runtime: Runtime, pool: Pool, request: ChatRequest, options: CallOptions
@@ -120,7 +99,7 @@ class _Call:
                 if answer is not None:
                     return answer
         except BaseException as error:
-            self._ledger.record_request(self._trace(type(error).__name__))
+            self._ledger.record_request(self._trace(outcome_of(error)))
             raise
 
     def _check_caller(self) -> None:
@@ -137,11 +116,9 @@ class _Call:
         """Targets that failed for the moment get another try when nothing else is left."""
         if self._open:
             return
-        if not self._later or self._left() <= 0:
-            raise final_error(self._plan, self._verdicts, self._excluded)
-        tries = max(self._tries.get(key, 1) for key in self._later)
+        tries = max((self._tries.get(key, 1) for key in self._later), default=1)
         pause = backoff_s(tries, self._runtime.rng.random())
-        if pause >= self._left():
+        if not self._later or pause >= self._left():
             raise final_error(self._plan, self._verdicts, self._excluded)
         self._runtime.turns.leave()
         self._clock.sleep(pause)
@@ -162,6 +139,9 @@ class _Call:
             abandoned=self._is_abandoned,
             on_wait=self._about_to_wait,
         )
+        if self._waits_since and self._options.waited is not None:
+            self._options.waited(self._clock.monotonic() - self._waits_since)
+            self._waits_since = 0.0
         self._note(outcome.passed_over if isinstance(outcome, Lease) else outcome.reasons)
         if isinstance(outcome, Lease):
             return outcome
@@ -170,6 +150,7 @@ class _Call:
 
     def _about_to_wait(self, found: Wait) -> None:
         self._runtime.turns.leave()
+        self._waits_since = self._waits_since or self._clock.monotonic()
         self._note(found.reasons)
         if self._options.on_wait is not None:
             self._options.on_wait(found)
@@ -341,11 +322,10 @@ class _Call:
 
     def _exclude_target(self, key: str, reason: str) -> None:
         self._excluded.append(Excluded(key, reason))
-        if key not in self._open:
-            return
-        model_id = self._open[key].model.id
-        for other_key in [k for k, item in self._open.items() if item.model.id == model_id]:
-            del self._open[other_key]
+        gone = self._open.get(key)
+        for other_key, other in list(self._open.items()):
+            if gone is not None and falls_with(other, gone, "model"):
+                del self._open[other_key]
 
     def _answer(self, lease: Lease, target: PoolTarget, opened: Opened, begun: float) -> Answer:
         now = self._clock.monotonic()

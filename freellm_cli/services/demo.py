@@ -15,7 +15,8 @@ from typing import Any, Protocol
 from freellm_cli.core.chat import ChatRequest
 from freellm_cli.core.secret import Secret
 from freellm_cli.services.answer import Answer
-from freellm_cli.services.chat import CallOptions, ChatService
+from freellm_cli.services.call_options import CallOptions
+from freellm_cli.services.chat import ChatService
 from freellm_cli.services.explain import why
 from freellm_cli.services.limits import show_limits
 from freellm_cli.services.results import Block, Cell, Facts, Line, Result

@@ -31,7 +31,8 @@ def why(runtime: Runtime, request_id: str = "") -> Result:
         if trace is None:
             raise UnknownName(
                 f"no request is remembered as {request_id!r}",
-                hint="`freellm why` alone shows the last one; ids are in --json and x-request-id",
+                hint="`freellm why` alone shows the last one; ids are in --json and x-request-id; what a "
+                "`serve --simulate` answered is forgotten with it",
             )
     else:
         recent = ledger.requests(1)

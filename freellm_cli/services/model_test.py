@@ -17,7 +17,8 @@ from freellm_cli.core.errors import (
 )
 from freellm_cli.core.limits import REQUESTS, TOKENS, Limit, is_long
 from freellm_cli.core.needs import Needs
-from freellm_cli.services.chat import CallOptions, ChatService
+from freellm_cli.services.call_options import CallOptions
+from freellm_cli.services.chat import ChatService
 from freellm_cli.services.model_speeds import speeds_path
 from freellm_cli.services.pool import Pool, PoolTarget
 from freellm_cli.services.results import Cell, Line, Result, Table

@@ -155,6 +155,13 @@ def other_address(runtime: Runtime, target: PoolTarget, verdict: Verdict) -> str
     return other_base_url(target.target.base_url) or ""
 
 
+def outcome_of(error: BaseException) -> str:
+    """What a request's story calls an end without an answer: the error's name in docs/errors.md."""
+    if isinstance(error, errors.FreellmError):
+        return error.slug
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else errors.FreellmError.slug
+
+
 def falls_with(other: PoolTarget, target: PoolTarget, scope: str) -> bool:
     """Whether `other` falls with `target` when the whole `scope` is left out."""
     if scope == "credential":

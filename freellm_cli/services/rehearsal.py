@@ -45,7 +45,7 @@ def rehearsal(
             env={"HOME": folder, "USERPROFILE": folder},
             config_dir=f"{folder}/config",
             state_dir=f"{folder}/state",
-            overrides={**overrides, **addresses},
+            overrides={**dict(PROFILES[profile].settings), **overrides, **addresses},
             notice=notice,
         )
         for provider in played:

@@ -9,7 +9,8 @@ from freellm_cli.core.catalog import ModelSpec, ProviderSpec, PublishedLimit
 from freellm_cli.core.chat import ChatRequest
 from freellm_cli.core.errors import EXIT_DONE, CredentialRefused, FreellmError, UsageError
 from freellm_cli.core.route_refusals import way_in
-from freellm_cli.services.chat import CallOptions, ChatService
+from freellm_cli.services.call_options import CallOptions
+from freellm_cli.services.chat import ChatService
 from freellm_cli.services.keys import add_keys
 from freellm_cli.services.models import limits_text
 from freellm_cli.services.results import Block, Cell, Facts, Line, Result, Table

@@ -17,7 +17,8 @@ from freellm_cli.core.json_schema import faults_of, schema_problem
 
 if TYPE_CHECKING:
     from freellm_cli.services.answer import Answer
-    from freellm_cli.services.chat import CallOptions, ChatService
+    from freellm_cli.services.call_options import CallOptions
+    from freellm_cli.services.chat import ChatService
 
 SCHEMA_LIMIT = 1_048_576
 _NO_NAME = "answer"

@@ -21,7 +21,8 @@ class StandingFault(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """`first_token_s`, `tokens_per_s`: the pace of answers in real time; 0 answers at once."""
+    """`first_token_s`, `tokens_per_s`: the pace of answers in real time; 0 answers at once. `settings`: with
+    which freellm meets what it plays, in a rehearsal."""
 
     name: str
     says: str
@@ -29,6 +30,7 @@ class Profile(NamedTuple):
     faults: tuple[StandingFault, ...] = ()
     first_token_s: float = 0.0
     tokens_per_s: float = 0.0
+    settings: tuple[tuple[str, Any], ...] = ()
 
 
 def _gemini(models: str, rpm: int, rpd: int, tpm: int = 250_000) -> tuple[LimitRule, ...]:
@@ -169,6 +171,11 @@ PROFILES: dict[str, Profile] = {
             "local-slow",
             "LocalAI takes the request and stays silent; everybody else answers.",
             faults=(StandingFault("stall_before_headers", provider="localai"),),
+            settings=(
+                ("aliases.home", ["localai/llama3.2", "gemini/gemini-2.5-flash"]),
+                ("default_model", "home"),
+                ("providers.localai.first_token", 1.0),
+            ),
         ),
     )
 }

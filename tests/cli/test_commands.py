@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
+from freellm_cli.simulator.profiles import PROFILES
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import Household
 
@@ -374,3 +376,30 @@ def test_a_default_that_stands_for_nothing_is_set_with_a_doubt(
     assert (outcome.code, home.run("config", "get", "default_model").out) == (0, f"{name}\n")
     assert doubt in outcome.out
     assert ("but " in outcome.out) is bool(doubt)
+
+
+@pytest.mark.parametrize(
+    ("words", "command"),
+    [
+        (["serve", "--simulate"], "freellm serve"),
+        (["--quiet", "keys", "add", "groq", "--label"], "freellm keys add"),
+        (["--config-dir"], "freellm"),
+    ],
+)
+def test_an_option_without_its_value_leads_to_the_help_of_its_command(
+    home: Household, words: list[str], command: str
+) -> None:
+    outcome = home.run(*words)
+    assert outcome.code == 2
+    assert f"see `{command} --help`" in outcome.err
+
+
+def test_every_simulation_is_named_where_one_looks_for_it(
+    home: Household, capsys: pytest.CaptureFixture[str]
+) -> None:
+    home.run("serve", "--help")
+    shown = "".join(capsys.readouterr().out.split())
+    page = (Path(__file__).parents[2] / "docs" / "clients.md").read_text(encoding="utf-8")
+    for profile in PROFILES.values():
+        assert re.search(rf"[:,]{profile.name}[,.]", shown), profile.name
+        assert f"| `{profile.name}` | {profile.says}" in page

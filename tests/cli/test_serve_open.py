@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import re
 import signal
 import socket
 import threading
@@ -140,8 +141,9 @@ def test_a_server_that_runs_already_is_shown(home: Household, tmp_path: Path) ->
         assert code == 0
         assert shown == [f"{house.url}/"]
         assert "a server runs already" in said(face)
-        with pytest.raises(ConfigError, match="nothing can listen"):
+        with pytest.raises(ConfigError, match=f"serves already on {house.url}$") as refused:
             serve(face_of(home), overrides)
+        assert re.search(r"`--port \d+` is free$", refused.value.hint)
 
 
 def test_another_program_on_the_port_is_not_shown(home: Household) -> None:

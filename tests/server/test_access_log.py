@@ -31,7 +31,7 @@ def logged(entry: Entry, *, as_json: bool) -> str:
 @pytest.mark.parametrize("name", FIELDS)
 def test_a_key_in_any_field_is_masked(name: str, as_json: bool) -> None:
     entry = Entry("POST", "/v1/chat/completions", "req_1")
-    entry.asked = "smart"
+    entry.asked, entry.error = "smart", "upstream_error"
     setattr(entry, name, f"x {KEY} y")
     text = logged(entry, as_json=as_json)
     assert KEY not in text

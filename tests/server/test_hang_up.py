@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -84,6 +85,8 @@ def test_a_client_that_leaves_the_line_gives_up_its_place(tmp_path: Path) -> Non
             assert house.app.requests_running == 1
             sock.close()
             assert until(lambda: house.app.requests_running == 0, PATIENT_S) < 0.4
+        assert house.wait_for(lambda: len(house.log) == 2)
+        assert re.search(r" 499 · .* · waited 0\.[3-9] s for a limit · .*has left", house.log[1])
         assert sim.counts.requests == 1
         assert not house.runtime.ledger.open_leases()
 

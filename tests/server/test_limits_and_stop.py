@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,7 +22,7 @@ from freellm_cli.core.errors import ConfigError
 from freellm_cli.server.listening import listen
 from tests.server.test_http import read_all, read_one
 from tests.support.program import PROGRAM
-from tests.support.raw_client import RawClient
+from tests.support.raw_client import Raw, RawClient
 from tests.support.serving import HELLO, Served, asking, descriptors, served
 from tests.support.upstream import REPOSITORY, simulator
 
@@ -125,18 +128,83 @@ def test_a_stop_lets_running_answers_finish_and_new_ones_out(tmp_path: Path) -> 
             socket.create_connection(("127.0.0.1", house.port), 1)
 
 
-def test_a_stop_does_not_wait_for_ever(tmp_path: Path) -> None:
+@contextmanager
+def cut_off(house: Served, fault: str, path: str, **body: object) -> Iterator[Raw]:
+    """What a client reads whose answer still runs when the server waits no longer."""
+    house.sim.fail(fault)
+    with RawClient(house.port) as client, ThreadPoolExecutor(1) as crowd:
+        data = json.dumps({**HELLO, "max_tokens": 500, **body}).encode()
+        client.send(
+            b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s"
+            % (path.encode(), len(data), data)
+        )
+        assert house.sim.wait_for(lambda counts: counts.stalled == 1)
+        time.sleep(0.05)
+        began = time.monotonic()
+        stopping = crowd.submit(house.app.stop, 0.1)
+        raw = client.read()
+        client.sock.close()
+        assert stopping.result() is False
+        assert time.monotonic() - began < 1.0
+        yield raw
+    assert house.sim.wait_for(lambda counts: counts.aborted == 1)
+    (line,) = (text for text in house.log if path in text)
+    assert "server_stopping" in line
+    assert "client has left" not in line
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/messages"])
+def test_a_stream_that_a_stop_cuts_off_ends_with_a_word(house: Served, path: str) -> None:
+    body = {"input": "Hello"} if "responses" in path else {}
+    with cut_off(house, "stall_midstream", path, stream=True, **body) as raw:
+        assert raw.status == 200
+        assert raw.ended == "closed"
+        last = raw.unchunked().decode().rpartition("data: {")[2]
+        assert "the server is stopping" in last
+
+
+def test_an_answer_that_a_stop_cuts_off_is_a_refusal(house: Served) -> None:
+    with cut_off(house, "stall_before_headers", "/v1/chat/completions") as raw:
+        assert raw.status == 503
+        assert raw.header("connection") == "close"
+        assert raw.header("retry-after") == "1"
+        assert json.loads(raw.body)["error"]["code"] == "server_stopping"
+    assert " 503 · " in house.log[-1]
+
+
+def test_a_stop_tells_it_in_the_clients_dialect(house: Served) -> None:
+    with cut_off(house, "stall_before_first_token", "/v1/messages", stream=True) as raw:
+        assert raw.status == 503
+        told = json.loads(raw.body)
+        assert told["type"] == "error"
+        assert told["error"]["message"].startswith("the server is stopping")
+
+
+def test_who_waits_for_a_limit_is_told_of_a_stop(tmp_path: Path) -> None:
+    limits = [{"requests_per_minute": 1}]
+    with (
+        simulator() as sim,
+        served(sim, tmp_path, settings={"providers.acme.limits": limits}) as house,
+    ):
+        assert house.ask(body=HELLO).status == 200
+        with asking(house.port) as sock, ThreadPoolExecutor(1) as crowd:
+            assert house.wait_for(lambda: house.app.requests_running == 1)
+            time.sleep(0.1)
+            stopping = crowd.submit(house.app.stop, 0.1)
+            assert read_all(sock).status == 503
+            assert stopping.result() is False
+
+
+def test_a_client_that_does_not_read_keeps_no_server_from_its_end(tmp_path: Path) -> None:
     with simulator() as sim, served(sim, tmp_path) as house:
-        sim.fail("stall_before_headers")
-        with ThreadPoolExecutor(2) as crowd:
-            running = crowd.submit(house.ask, body=HELLO)
-            assert sim.wait_for(lambda counts: counts.stalled == 1)
+        sim.reply(pieces=["x" * 60_000 for _ in range(300)], times=None)
+        with asking(house.port, stream=True) as sock:
+            assert sock.recv(15) == b"HTTP/1.1 200 OK"
+            time.sleep(0.3)
             began = time.monotonic()
-            assert house.app.stop(0.2) is False
-            assert time.monotonic() - began < 2.0
-            with pytest.raises(Exception, match=r".*"):
-                running.result()
-        assert sim.wait_for(lambda counts: counts.aborted == 1)
+            assert house.app.stop(0.1) is False
+            assert time.monotonic() - began < 3.0
+    assert any("server_stopping" in text for text in house.log)
 
 
 def test_both_loopback_addresses_are_served(house: Served) -> None:
@@ -149,8 +217,24 @@ def test_both_loopback_addresses_are_served(house: Served) -> None:
 
 
 def test_a_port_that_is_taken_is_named(house: Served) -> None:
-    with pytest.raises(ConfigError, match=f"port {house.port}"):
+    with pytest.raises(ConfigError, match=f"port {house.port}") as refused:
         listen("127.0.0.1", house.port)
+    found = re.search(r"another program has that port; `--port (\d+)` is free", refused.value.hint)
+    assert found is not None
+    for listener in listen("127.0.0.1", int(found[1])):
+        listener.close()
+
+
+def test_a_host_that_cannot_be_had_is_not_blamed_on_the_port() -> None:
+    with pytest.raises(ConfigError, match="nothing can listen") as refused:
+        listen("x" * 70, 0)
+    assert "no host is called" in refused.value.hint
+    serve = [*PROGRAM, "serve", "--host", "192.0.2.1", "--token", "any", "--port", "0"]
+    done = subprocess.run(serve, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 3
+    hint = done.stderr.partition("→")[2]
+    assert "192.0.2.1 is no address of this machine; `--host 127.0.0.1`" in hint
+    assert "--port" not in hint
 
 
 def test_who_cannot_be_let_in_for_want_of_descriptors_keeps_nobody_busy(tmp_path: Path) -> None:
@@ -242,3 +326,26 @@ def test_it_asks_for_as_many_files_as_its_clients_may_need() -> None:
         assert int(soft) == min(1792, int(hard))
         process.terminate()
         assert process.wait(10) == 0
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_who_has_no_key_is_told_so_at_the_start(tmp_path: Path, quiet: bool) -> None:
+    serve = [*PROGRAM, "--json", *(["--quiet"] if quiet else []), "serve", "--port", "0"]
+    env = {**os.environ, "HOME": str(tmp_path), "USERPROFILE": str(tmp_path)}
+    with subprocess.Popen(
+        serve,
+        cwd=REPOSITORY,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr
+        _port_told(process)
+        told = process.stderr.readline() + process.stderr.readline() if not quiet else ""
+        time.sleep(0.5 if quiet else 0.0)
+        process.terminate()
+        told += process.stderr.read()
+        assert process.wait(10) == 0
+    assert told.count("no key yet") == (0 if quiet else 1)
+    assert ("`freellm setup`" in told) is not quiet

@@ -75,6 +75,58 @@ def test_other_paths_lead_nowhere(path: str) -> None:
     assert find(path) is None
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "told", "hint"),
+    [
+        (
+            "POST",
+            "/v1/images/generations",
+            "freellm does not serve images",
+            "/v1/chat/comp",
+        ),
+        (
+            "POST",
+            "/v1/audio/transcriptions",
+            "freellm does not serve speech and transcripts",
+            "/v1/c",
+        ),
+        ("GET", "/v1/responses/resp_x", "freellm does not serve stored responses", "whole input"),
+        ("POST", "/v1/batches", "freellm does not serve batches", "`freellm batch`"),
+        ("POST", "/v1/messages/batches", "freellm does not serve batches", "`freellm batch`"),
+        ("GET", "/v1/messages/nothing", "there is nothing at", "goes without /v1"),
+        (
+            "GET",
+            "/v1beta/cachedContents/a",
+            "freellm does not serve cached contents",
+            "/v1beta/models",
+        ),
+        ("POST", "/upload/v1beta/files", "freellm does not serve files", "/v1beta/models"),
+        ("POST", "/v1beta/openai/files", "freellm does not serve files", "/v1/chat/completions"),
+        ("POST", "/api/show", "freellm does not serve the details of models", "/api/chat"),
+        ("GET", "/v1/imagesque", "there is nothing at '/v1/imagesque'", "/v1/chat/completions"),
+    ],
+)
+def test_what_is_not_offered_is_named_in_the_callers_dialect(
+    house: Served, method: str, path: str, told: str, hint: str
+) -> None:
+    reply = house.ask(path, {} if method == "POST" else None)
+    assert reply.status == 404
+    error = reply.json["error"]
+    message = error if path.startswith("/api") else error["message"]
+    assert message.startswith(told)
+    assert hint in message
+    assert "ends in /v1" not in message
+    assert (reply.json.get("type") == "error") is path.startswith("/v1/messages")
+    assert ("status" in error) is (path.startswith(("/v1beta/c", "/upload")))
+
+
+def test_an_anthropic_client_is_told_in_its_dialect_whatever_it_asks_for(house: Served) -> None:
+    reply = house.ask("/v1/files", headers={"anthropic-version": "2023-06-01"})
+    assert reply.json["error"]["type"] == "not_found_error"
+    assert reply.json["error"]["message"].startswith("freellm does not serve files")
+    assert "served are /v1/messages and" in reply.json["error"]["message"]
+
+
 def test_every_route_has_a_handler_and_every_handler_a_route() -> None:
     from freellm_cli.server.handlers import HANDLERS
 

@@ -183,6 +183,10 @@ def test_a_stop_in_a_hurry_ends_its_answers(tmp_path: Path) -> None:
         assert house.app.stop(0.1) is False
         assert sim.wait_for(lambda counts: counts.aborted == HELD + 1)
         assert launch.processes[0].wait(3) == 0
+        raw = read_one(client.sock)
+        assert raw.status == 503
+        assert raw.header("connection") == "close"
+        assert sum("server_stopping" in line for line in _lines(house)) == HELD + 1
 
 
 def test_it_ends_when_it_was_not_needed_for_long_and_comes_again(tmp_path: Path) -> None:

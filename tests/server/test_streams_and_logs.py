@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from freellm_cli.server.access_log import AccessLog, Entry
+from freellm_cli.core.faces.errors import HttpRefusal
+from freellm_cli.server.access_log import AccessLog, Entry, cause_of
 from tests.server.test_http import read_all
 from tests.support.serving import HELLO, Served, asking, served
 from tests.support.upstream import simulator
@@ -74,6 +76,66 @@ def logged(entry: Entry, *, as_json: bool = False) -> str:
     log.add(entry)
     log.stop()
     return "".join(lines)
+
+
+def told_of(house: Served, path: str, body: object) -> str:
+    """The line of the log about one request."""
+    count = len(house.log)
+    house.ask(path, body)
+    assert house.wait_for(lambda: len(house.log) > count)
+    return house.log[-1]
+
+
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/embeddings"])
+def test_a_wait_for_a_limit_is_told(tmp_path: Path, path: str) -> None:
+    settings = {"providers.acme.limits": [{"requests_per_second": 1}]}
+    body = {**HELLO, "input": "hello"}
+    with simulator() as sim, served(sim, tmp_path, settings=settings) as house:
+        assert "limit" not in told_of(house, path, body)
+        assert re.search(
+            r" 200 · .* · waited (0\.[4-9]|1\.\d) s for a limit · ", told_of(house, path, body)
+        )
+
+
+def test_a_wait_is_a_field_of_the_json_line_and_short_ones_are_not_spoken_of() -> None:
+    entry = Entry("POST", "/v1/chat/completions", "req_1")
+    entry.has_waited(0.06)
+    assert "waited" not in logged(entry)
+    entry.has_waited(19.0)
+    assert "waited 19 s for a limit" in logged(entry)
+    assert json.loads(logged(entry, as_json=True))["waited_ms"] == 19_060.0
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        ("/v1/chat/completions", {"model": "both", "messages": 5}, "messages must be a list"),
+        ("/v1/embeddings", {"model": "both", "input": 5}, "input must be a string or"),
+        ("/v1/messages", {"model": "both", "messages": []}, "messages must be a list"),
+        ("/v1/chat/completions", {**HELLO, "model": "nope"}, "no model, family or alias is called"),
+    ],
+)
+def test_the_log_says_what_was_wrong_and_which_model_was_asked(
+    house: Served, path: str, body: dict[str, object], told: str
+) -> None:
+    line = told_of(house, path, body)
+    assert f" · {body['model']} -> - · " in line
+    assert re.search(rf"(invalid_request|model_not_found): {told}.* · req_", line), line
+
+
+def test_words_of_providers_which_may_quote_the_question_stay_out_of_the_log(house: Served) -> None:
+    house.sim.fail("bad_request", times=None, message="Hello there, how are you? is no question")
+    line = told_of(house, "/v1/chat/completions", HELLO)
+    assert " 400 · " in line
+    assert "the provider refused the request · req_" in line
+    assert "Hello" not in "".join(house.log)
+
+
+def test_what_a_client_wrote_is_cut_in_the_log() -> None:
+    error = HttpRefusal(f"no '{'x' * 300}' is \"{'y' * 300}\" {'z' * 300}", status=400, code="bad")
+    told = cause_of(error, error.message)
+    assert told.startswith(f"no '{'x' * 40}…' is \"{'y' * 40}…\" zzz")
+    assert len(told) < 210
 
 
 def test_a_line_of_the_log_can_be_json_and_cannot_drive_a_terminal() -> None:

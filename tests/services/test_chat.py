@@ -287,6 +287,7 @@ def test_a_caller_that_hangs_up_while_waiting_closes_upstream_at_once(
     assert [type(error) for error in outcome] == [CallerGone]
     assert sim.wait_for(lambda counts: counts.aborted == 1)
     assert home.runtime.ledger.open_leases() == []
+    assert home.runtime.ledger.requests(1)[0]["outcome"] == "caller-gone"
     assert home.runtime.ledger.rests() == [], "a hang-up says nothing about the target"
 
 

@@ -24,7 +24,8 @@ from freellm_cli.core.chat import ChatRequest
 from freellm_cli.core.clock import Clock
 from freellm_cli.core.secret import Secret
 from freellm_cli.services.answer import Answer
-from freellm_cli.services.chat import CallOptions, ChatService
+from freellm_cli.services.call_options import CallOptions
+from freellm_cli.services.chat import ChatService
 from freellm_cli.services.runtime import Runtime
 from freellm_cli.simulator.server import Simulator
 from tests.support.upstream import simulator
