@@ -205,7 +205,7 @@ def _expand(name: str, book: Book, seen: tuple[str, ...]) -> tuple[Step, ...]:
     if direct:
         return direct
     if name in VIRTUAL_NAMES:
-        return _virtual(name, book)
+        return _virtual(name, book, seen)
     if "*" in book.aliases and "*" not in seen:
         return _expand("*", book, (*seen, name))
     raise _unknown(name, book, seen)
@@ -278,9 +278,11 @@ def _by_bare_name(name: str, book: Book) -> tuple[Step, ...]:
     return (Step(served or matches, "bare name"),) if matches else ()
 
 
-def _virtual(name: str, book: Book) -> tuple[Step, ...]:
-    if name == "auto" and book.default_model and book.default_model != "auto":
-        return _expand(book.default_model, book, ("auto",))
+def _virtual(name: str, book: Book, seen: tuple[str, ...]) -> tuple[Step, ...]:
+    usual = book.default_model
+    # A default that comes to `auto` in the end means all there is behind it.
+    if name == "auto" and usual and usual != "auto" and not {"auto", usual} & set(seen):
+        return _expand(usual, book, (*seen, "auto"))
     ranked = sorted(
         (
             model

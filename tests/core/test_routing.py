@@ -49,6 +49,15 @@ def test_an_alias_may_name_an_alias() -> None:
     ]
 
 
+def test_a_default_that_ends_in_auto_means_all_there_is_behind_it() -> None:
+    own = "groq/openai/gpt-oss-120b"
+    room = book("groq", "gemini", aliases={"home": [own, "auto"]}, default_model="home")
+    for asked in ("", "auto", "home"):
+        found = ids(resolve(asked, room))
+        assert found[0] == own
+        assert {name.partition("/")[0] for name in found} == {"groq", "gemini"}
+
+
 def test_the_star_alias_catches_every_other_unknown_name() -> None:
     aliases = {"*": ["gemini/gemini-2.5-flash"]}
     route = resolve("gpt-9-ultra", book("gemini", aliases=aliases))
