@@ -139,7 +139,9 @@ def test_a_refused_key_ends_the_batch_and_leaves_it_resumable(
     sim.key("k2").bad()
     out, path = tmp_path / "out.jsonl", prompts(tmp_path, 30)
     with pytest.raises(FreellmError) as refused:
-        run(home, path, out=str(out), width=1)  # beside each other, each may wait for the other's key
+        run(
+            home, path, out=str(out), width=1
+        )  # beside each other, each may wait for the other's key
     assert refused.value.exit_code in (3, 4)
     assert "--resume" in refused.value.hint
     assert len(asked(sim)) < 30
