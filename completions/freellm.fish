@@ -471,7 +471,7 @@ complete -c freellm -n '__freellm_at \'route\'' -s h -l help -d 'Show help and e
 complete -c freellm -n '__freellm_at \'history\' 0' -a list -d 'The latest conversations, newest first.'
 complete -c freellm -n '__freellm_at \'history\' 0' -a show -d 'A conversation, whole; without an id the last one.'
 complete -c freellm -n '__freellm_at \'history\' 0' -a search -d 'Messages that hold all the words, newest first.'
-complete -c freellm -n '__freellm_at \'history\' 0' -a delete -d 'Forget conversations for good.'
+complete -c freellm -n '__freellm_at \'history\' 0' -a delete -d 'Forget conversations for good; asks first, so without a terminal --yes is needed.'
 complete -c freellm -n '__freellm_at \'history\' 0' -a export -d 'Conversations as one text, to keep or to take along.'
 complete -c freellm -n '__freellm_at \'history\'' -l json -d 'Print JSON, for scripts.'
 complete -c freellm -n '__freellm_at \'history\'' -s v -l verbose -d 'Say more on stderr.'

@@ -724,7 +724,7 @@ _freellm_history() {
                 'list:The latest conversations, newest first.'
                 'show:A conversation, whole; without an id the last one.'
                 'search:Messages that hold all the words, newest first.'
-                'delete:Forget conversations for good.'
+                'delete:Forget conversations for good; asks first, so without a terminal --yes is needed.'
                 'export:Conversations as one text, to keep or to take along.'
             )
             _describe -t commands command commands ;;

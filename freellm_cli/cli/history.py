@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False, invoke_without_co
 Limit = Annotated[int, typer.Option("-n", "--limit", help="At most so many.", min=1)]
 Ids = Annotated[list[str] | None, typer.Argument(help="Ids, or how they begin.", metavar="[ID]...")]
 All = Annotated[bool, typer.Option("--all", help="Every conversation.")]
+_NAMED = 5
 
 
 @app.callback()
@@ -79,18 +81,26 @@ def delete(
     all_: All = False,
     yes: Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Forget conversations for good.
+    """Forget conversations for good; asks first, so without a terminal --yes is needed.
 
     Example: freellm history delete --older-than 30d --yes
     """
+    from freellm_cli.cli.asking import may_forget
     from freellm_cli.cli.render import render
     from freellm_cli.services.history import chosen_ids, delete_history
 
     face: Face = ctx.obj
     ids = chosen_ids(face.runtime, conversations or (), older_than=older_than, everything=all_)
-    if ids and not yes and face.is_terminal(face.stdin):
-        typer.confirm(f"Forget {len(ids)} for good: {', '.join(ids[:5])}?", abort=True, err=True)
+    if ids and not yes:
+        which = [*(conversations or ()), *(["--older-than", older_than] if older_than else ())]
+        which += ["--all"] if all_ else []
+        may_forget(face, _named(ids), f"freellm history delete {' '.join(which)} --yes")
     raise typer.Exit(render(face, delete_history(face.runtime, ids)))
+
+
+def _named(ids: Sequence[str]) -> str:
+    count = "1 conversation" if len(ids) == 1 else f"{len(ids)} conversations"
+    return f"{count} ({', '.join(ids[:_NAMED])}{' …' if len(ids) > _NAMED else ''})"
 
 
 @app.command()

@@ -163,18 +163,14 @@ def remove(
 
     Example: freellm keys remove gemini-2 --yes
     """
+    from freellm_cli.cli.asking import may_forget
     from freellm_cli.cli.render import render
     from freellm_cli.services.keys import remove_keys, stored_ids
 
     face: Face = ctx.obj
     ids = stored_ids(face.runtime, names)
-    if not yes and not face.is_terminal(face.stdin):
-        raise UsageError(
-            f"{', '.join(ids)} would be forgotten for good, and there is no terminal to ask",
-            hint=f"`freellm keys remove {' '.join(ids)} --yes` does it without asking",
-        )
     if not yes:
-        typer.confirm(f"Forget {', '.join(ids)} for good?", abort=True, err=True)
+        may_forget(face, ", ".join(ids), f"freellm keys remove {' '.join(ids)} --yes")
     raise typer.Exit(render(face, remove_keys(face.runtime, ids)))
 
 

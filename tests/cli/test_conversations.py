@@ -184,12 +184,17 @@ def test_delete_forgets_and_wants_to_know_which(home: Household) -> None:
     for text in ("one", "two", "three"):
         home.run("chat", text)
     assert home.run("history", "delete").code == 2
-    assert home.run("history", "delete", heads(home)[0]["id"][:8]).code == 0
+    latest = heads(home)[0]["id"]
+    refused = home.run("history", "delete", latest[:8])
+    assert (refused.code, len(heads(home))) == (2, 3)
+    assert f"1 conversation ({latest}) would be forgotten" in refused.err
+    assert f"`freellm history delete {latest[:8]} --yes`" in refused.err
+    assert home.run("history", "delete", latest[:8], "--yes").code == 0
     assert [head["title"] for head in heads(home)] == ["two", "one"]
     assert home.run("history", "delete", "--older-than", "1d").code == 0
     assert len(heads(home)) == 2
     assert home.run("history", "delete", "--older-than", "soon").code == 2
-    assert home.run("history", "delete", "--all").code == 0
+    assert home.run("history", "delete", "--all", "-y").code == 0
     assert heads(home) == []
 
 

@@ -71,7 +71,7 @@ KEYS = {
         " messages[].at"
     ),
     "history search hello": ("hits[].conversation hits[].title hits[].role hits[].text hits[].at"),
-    "history delete --all": "deleted",
+    "history delete --all --yes": "deleted",
     "templates list": (
         "templates[].name templates[].description templates[].source templates[].ok"
     ),
