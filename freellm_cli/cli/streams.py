@@ -8,7 +8,9 @@ Who wants something else says so in PYTHONIOENCODING
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any, TextIO, cast
@@ -71,7 +73,21 @@ def _with_fault(action: Callable[..., Any], fault: Callable[[OSError], None]) ->
 
 
 def _usable(stream: TextIO | None, mode: str) -> TextIO:
-    if stream is not None:
+    if stream is not None and not (mode == "w" and _is_for_reading(stream)):
         return stream
     # Held for as long as the process runs.
     return cast("TextIO", open(os.devnull, mode, encoding="utf-8"))
+
+
+def _is_for_reading(stream: TextIO) -> bool:
+    """A process that is started without a stream may have opened a file of its own in its place: a one-file
+    program the file that it unpacks."""
+    try:
+        number = stream.fileno()
+        if stat.S_ISREG(os.fstat(number).st_mode):
+            os.write(number, b"")
+    except OSError as error:
+        return error.errno == errno.EBADF
+    except ValueError:  # it is no file of the system's, or closed
+        return False
+    return False

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from freellm_cli.cli.streams import standard_streams
+from freellm_cli.cli.streams import is_stand_in, standard_streams
 from freellm_cli.core.errors import OutputFault
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
@@ -129,6 +129,14 @@ def test_no_quota_is_spent_on_an_answer_that_would_be_lost(
     assert done.stderr.startswith("error: the answer could not be written: standard output is clo")
     assert sim.counts.requests == 0
     assert typed(f"{words} >/dev/null", env).returncode != 3
+
+
+def test_a_file_that_took_the_place_of_a_closed_stream_is_no_output(tmp_path: Path) -> None:
+    file = tmp_path / "program"
+    file.write_text("all that it unpacks")
+    with file.open() as taken, file.open("a") as given:
+        assert is_stand_in(standard_streams({}, None, taken, None)[1])
+        assert not is_stand_in(standard_streams({}, None, given, None)[1])
 
 
 class Broken(io.RawIOBase):
