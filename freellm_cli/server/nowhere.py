@@ -74,7 +74,8 @@ _SERVED = {
     " /v1/models lists the models",
     "anthropic": "served are /v1/messages and /v1/messages/count_tokens; the base URL of an Anthropic"
     " client goes without /v1",
-    "gemini": "served are /v1beta/models/MODEL:generateContent, :streamGenerateContent and :countTokens",
+    "gemini": "served are /v1beta/models/MODEL:generateContent, :streamGenerateContent, :countTokens,"
+    " :embedContent and :batchEmbedContents",
     "ollama_chat": "served are /api/chat, /api/generate, /api/tags and /api/version",
 }
 
