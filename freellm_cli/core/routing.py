@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from freellm_cli.core.catalog import ModelSpec, ProviderSpec
-from freellm_cli.core.errors import UnknownName
+from freellm_cli.core.errors import ConfigError, UnknownName
 
 # Prefixes that other gateways put before a model's name, and where such a model lives here.
 FOREIGN_PREFIXES = {"google": "gemini", "models": "gemini", "openai": "", "anthropic": ""}
@@ -90,6 +90,17 @@ def resolve(asked: str, book: Book) -> Route:
     if firm and not _all_closed(found):
         return Route(asked, firm, excluded=tuple(excluded))
     return _around_closed(asked, name, found, steps, tuple(excluded), book)
+
+
+def unknown_in(name: str, book: Book) -> UnknownName | None:
+    """Why `name` stands for nothing; None for a known name, also for one that no key reaches."""
+    try:
+        resolve(name, book)
+    except UnknownName as error:
+        return error
+    except ConfigError:
+        return None  # known, and out of reach
+    return None
 
 
 def _usable_steps(found: Sequence[Step], book: Book, excluded: list[Exclusion]) -> tuple[Step, ...]:

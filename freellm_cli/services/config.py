@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -95,15 +94,11 @@ def set_setting(runtime: Runtime, key: str, text: str) -> Result:
 
 def _doubts(runtime: Runtime, name: str) -> list[Line]:
     """A name that stands for nothing may become an alias yet; so it is said, not refused."""
-    from freellm_cli.core.routing import resolve
+    from freellm_cli.core.routing import unknown_in
     from freellm_cli.services.pool import Pool
 
-    try:
-        with contextlib.suppress(ConfigError):  # a known name, which no key reaches yet
-            resolve(name, Pool(runtime).book())
-    except UnknownName as error:
-        return [Line(f"but {error.message}; {error.hint}", "warn")]
-    return []
+    error = unknown_in(name, Pool(runtime).book())
+    return [Line(f"but {error.message}; {error.hint}", "warn")] if error is not None else []
 
 
 def _host_with(runtime: Runtime, path: tuple[str, ...], value: Any) -> str:

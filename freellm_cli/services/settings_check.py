@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from freellm_cli.core.errors import EXIT_CONFIG, ConfigError, UnknownName
-from freellm_cli.core.routing import Book, resolve
+from freellm_cli.core.errors import EXIT_CONFIG
+from freellm_cli.core.routing import Book, unknown_in
 from freellm_cli.core.settings_load import Loader, variable_of
 from freellm_cli.core.toml_text import join_key
 from freellm_cli.providers.registry import load_catalog
@@ -56,10 +56,8 @@ def _leading_nowhere(runtime: Runtime, loaded: Loaded, file: ConfigFile) -> Iter
         for path, shown, name in _names(loaded.values):
             if name in book.aliases:
                 continue  # its own row tells
-            try:
-                with contextlib.suppress(ConfigError):  # a known name
-                    resolve(name, book)
-            except UnknownName as error:
+            error = unknown_in(name, book)
+            if error is not None:
                 near = f" (did you mean {' or '.join(error.nearest[:2])}?)" if error.nearest else ""
                 place = _place(path, loaded.sources, file)
                 yield f"{place}: {shown}: {error.message}{near}"
