@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from freellm_cli.core.chat import Completion, Delta, ToolCall, Usage
+from freellm_cli.core.chat import TEXT_ALONE, Completion, Delta, ToolCall, Usage
 
 
 class Assembler:
@@ -34,6 +34,12 @@ class Assembler:
         self._extra: dict[str, Any] | None = None
 
     def add(self, delta: Delta) -> None:
+        if delta[1:] == TEXT_ALONE and delta[0]:
+            self._text.append(delta[0])
+        else:
+            self._add(delta)
+
+    def _add(self, delta: Delta) -> None:
         if delta.text:
             self._text.append(delta.text)
         if delta.reasoning:

@@ -72,6 +72,10 @@ class Delta(NamedTuple):
         return bool(self.text or self.reasoning or self.tool_calls or self.images)
 
 
+TEXT_ALONE = Delta()[1:]
+"""What is behind the text of a delta that says nothing else, as most do."""
+
+
 class ToolCall(NamedTuple):
     id: str
     name: str

@@ -51,28 +51,10 @@ class OpenAIReader:
     """
 
     __slots__ = (
-        "_body",
-        "_calls",
-        "_choice",
-        "_closing",
-        "_counted",
-        "_fault",
-        "_fields",
-        "_filter",
-        "_finish",
-        "_introduced",
-        "_last_counted",
-        "_seen",
-        "_size",
-        "_sse",
-        "_stop_reason",
-        "_template",
-        "_templates_left",
-        "_told",
-        "_usage",
-        "_whole",
-        "done",
-    )
+        "_body", "_calls", "_choice", "_closing", "_counted", "_fault", "_fields", "_filter", "_finish",
+        "_introduced", "_is_between", "_last_counted", "_seen", "_size", "_sse", "_stop_reason",
+        "_template", "_templates_left", "_told", "_usage", "_whole", "done",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -88,6 +70,8 @@ class OpenAIReader:
         self._sse: SseDecoder | None = None
         self._template: Template | None = None
         self._templates_left = MOST_TEMPLATES
+        self._is_between = False
+        """Whether the stream goes on and nothing is held of what came."""
         self._whole = False
         self._body: list[bytes] = []
         self._size = 0
@@ -104,6 +88,15 @@ class OpenAIReader:
         self._closing = False
 
     def feed(self, chunk: bytes) -> list[Delta]:
+        if self._is_between and self._template is not None:
+            text = self._template.alone_in(chunk)
+            if text:
+                self._last_counted = False
+                return [Delta(text)]
+        return self._feed(chunk)
+
+    def _feed(self, chunk: bytes) -> list[Delta]:
+        self._is_between = False
         if self._fault is not None:
             raise self._fault
         if self.done:
@@ -119,6 +112,7 @@ class OpenAIReader:
             plain = self._sse.plain(chunk)
             if plain is not None:
                 self._lines(plain, out)
+                self._is_between = not self.done
             else:
                 self._events(self._sse.feed(chunk), out)
         except AnswerFault as fault:

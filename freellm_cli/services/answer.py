@@ -79,9 +79,14 @@ class Answer:
     def batches(self) -> Iterator[list[Delta]]:
         """The same, those together that came together. Iterate one of the two, once."""
         add = self._assembler.add
+        now = self._clock.monotonic
+        report_at = self._begun + EARLY_REPORT_S
         try:
             yield self._opened.first
-            for deltas in self._remainder():
+            for deltas in self._opened.batches():
+                if report_at and now() > report_at:
+                    self._report_head(self._opened.answered_at)
+                    report_at = 0.0
                 for delta in deltas:
                     add(delta)
                 yield deltas
@@ -95,14 +100,6 @@ class Answer:
             self._settle("ok")
         finally:
             self.close()
-
-    def _remainder(self) -> Iterator[list[Delta]]:
-        reported = False
-        for deltas in self._opened.batches():
-            if not reported and self._clock.monotonic() - self._begun > EARLY_REPORT_S:
-                self._report_head(self._opened.answered_at)
-                reported = True
-            yield deltas
 
     def completion(self) -> Completion:
         """The whole answer. Consumes `deltas()` if nobody has."""

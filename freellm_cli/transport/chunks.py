@@ -42,6 +42,14 @@ class ChunkDecoder:
 
     def feed(self, raw: bytes) -> bytes:
         """Raises BadChunk."""
+        if not (self._held or self._left or self._in_trailer):
+            line_end = raw.find(b"\r\n", 0, 8)
+            length = _SIZES.get(raw[:line_end], 0)
+            if length and len(raw) == line_end + length + 4 and raw.endswith(b"\r\n"):
+                return raw[line_end + 2 : -2]
+        return self._feed(raw)
+
+    def _feed(self, raw: bytes) -> bytes:
         data = self._held + raw if self._held else raw
         self._held = b""
         at, size = 0, len(data)

@@ -93,14 +93,15 @@ class Exchange:
 
     def _receive(self) -> bytes:
         """The next bytes as they came, b"" at the end."""
+        answer = self._answer
         with self._lock:
             if self._connection is None or self._closed:
-                if self._answer.ended:
+                if answer.ended:
                     return b""
                 raise self._closed_by_us()
             self._busy = True
         try:
-            data = self._answer.more()
+            data = answer.more()
         except TransportFault:
             if self._leave(broken=True):
                 raise self._closed_by_us() from None
@@ -108,7 +109,11 @@ class Exchange:
         except BaseException:
             self._leave(broken=True)
             raise
-        if self._leave(broken=False) and not self._answer.ended:
+        with self._lock:
+            if not (self._closed or answer.ended):
+                self._busy = False
+                return data
+        if self._leave(broken=False) and not answer.ended:
             raise self._closed_by_us()
         return data
 

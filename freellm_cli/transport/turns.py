@@ -19,18 +19,19 @@ class Turns:
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self._patience_s = patience_s
         self._lock = allocate_lock()
-        self._holder = 0
+        self.holder = 0
+        """The thread whose turn it is, 0 when it is nobody's."""
 
     def take(self) -> None:
         me = get_ident()
-        if self._holder != me and self._lock.acquire(timeout=self._patience_s):
-            self._holder = me
+        if self.holder != me and self._lock.acquire(timeout=self._patience_s):
+            self.holder = me
 
     def leave(self) -> bool:
         """Before anything that may wait. Whether it was this thread's turn: then `take` it again behind the
         wait, if there is more to work on."""
-        if self._holder != get_ident():
+        if self.holder != get_ident():
             return False
-        self._holder = 0
+        self.holder = 0
         self._lock.release()
         return True

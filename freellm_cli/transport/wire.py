@@ -27,9 +27,10 @@ class Call:
     __slots__ = (
         "_fault",
         "_idle",
-        "_monotonic",
         "_until",
+        "bounded_until",
         "host",
+        "monotonic",
         "sent",
         "timeouts",
         "total_at",
@@ -47,8 +48,10 @@ class Call:
         self.turns = turns or Turns()
         self.timeouts = timeouts
         self.sent = False
-        self._monotonic = monotonic
+        self.monotonic = monotonic
         self.total_at = monotonic() + timeouts.total
+        self.bounded_until = 0.0
+        """Before then each read is bounded by what bounds the one before: a stream need not ask for each."""
         self._idle = timeouts.idle
         self._until: float | None = None
         self._fault = "idle_timeout"
@@ -65,23 +68,32 @@ class Call:
         self._until = None
         self._fault = "idle_timeout"
         self._idle = self.timeouts.idle if idle is None else idle
+        self.bounded_until = 0.0
 
     def _begin(self, fault: str, seconds: float) -> None:
         self._fault = fault
-        self._until = self._monotonic() + seconds
+        self._until = self.monotonic() + seconds
+        self.bounded_until = 0.0
 
     def left(self) -> float:
         """Seconds that the next step may block; raises TransportFault when there are none."""
-        now = self._monotonic()
+        now = self.monotonic()
         mine = self._idle if self._until is None else self._until - now
         left = min(mine, self.total_at - now)
         if left <= 0:
             raise self.timeout(now)
         return left
 
+    def bound(self, connection: Connection) -> None:
+        """Sees to it that the next read takes no longer than it may. Raises TransportFault when no time is
+        left."""
+        connection.wait_at_most(self.left())
+        if self._until is None:
+            self.bounded_until = self.total_at - self._idle
+
     def timeout(self, now: float | None = None) -> TransportFault:
         """The fault for a step that took all the time it had."""
-        now = self._monotonic() if now is None else now
+        now = self.monotonic() if now is None else now
         mine = now + self._idle if self._until is None else self._until
         word = "total_timeout" if self.total_at <= mine else self._fault
         text, setting = {
@@ -117,10 +129,11 @@ class Wire:
     def receive(self) -> bytes:
         """What comes next, as soon as it comes; b"" at the end. Raises TransportFault."""
         call = self._call
-        had_turn = call.turns.leave()
+        had_turn = call.turns.holder and call.turns.leave()
         try:
             connection = self._connection
-            connection.wait_at_most(call.left())
+            if call.monotonic() >= call.bounded_until:
+                call.bound(connection)
             data = connection.sock.recv(READ_SIZE)
         except TimeoutError as exc:
             raise call.timeout() from exc
@@ -230,7 +243,25 @@ class Answer:
 
         Not to be called once `ended`.
         """
-        data = self._more_plain() if self._chunks is None else self._more_chunks(self._chunks)
+        chunks = self._chunks
+        if chunks is None:
+            data = self._more_plain()
+        else:
+            wire = self._wire
+            data = b""
+            try:
+                while not (data or chunks.ended):
+                    raw, wire.held = wire.held or wire.receive(), b""
+                    if not raw:
+                        raise self._cut()
+                    data = chunks.feed(raw)
+            except BadChunk as exc:
+                raise self._call.fault(
+                    "bad_http", f"{self._call.host} sent a malformed chunk."
+                ) from exc
+            if chunks.ended:
+                self.ended = True
+                wire.held = chunks.rest
         if data and not self._spoke:
             self._spoke = True
             self._call.await_more()
@@ -247,25 +278,6 @@ class Answer:
         data, wire.held = data[: self._left], data[self._left :]
         self._left -= len(data)
         self.ended = self._left == 0
-        return data
-
-    def _more_chunks(self, chunks: ChunkDecoder) -> bytes:
-        """All chunks that have come, as one; waits only when there is nothing."""
-        wire = self._wire
-        data = b""
-        try:
-            while not (data or chunks.ended):
-                raw, wire.held = wire.held or wire.receive(), b""
-                if not raw:
-                    raise self._cut()
-                data = chunks.feed(raw)
-        except BadChunk as exc:
-            raise self._call.fault(
-                "bad_http", f"{self._call.host} sent a malformed chunk."
-            ) from exc
-        if chunks.ended:
-            self.ended = True
-            wire.held = chunks.rest
         return data
 
     def is_between_chunks(self) -> bool:

@@ -4,13 +4,14 @@ import gc
 import select
 import socket
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
 
 from freellm_cli.core.errors import TransportFault
 from freellm_cli.transport.pool import Connection, Pool
-from tests.support.http_client import HASTY, Client
+from tests.support.http_client import HASTY, PATIENT, Client
 from tests.support.raw_server import PATIENCE, Peer, RawServer, Script, answer, chunked
 from tests.support.stepping_clock import SteppingClock
 
@@ -111,6 +112,29 @@ def test_a_stream_left_at_its_last_event_leaves_its_connection(client: Client) -
             stream.close()
         client.close()
     assert server.connections == 1
+
+
+def test_leaving_a_stream_whose_end_does_not_come_waits_a_moment_only(client: Client) -> None:
+    """Not as long as it would wait for the next piece."""
+    asks_on = threading.Event()
+    patient = PATIENT._replace(total=10 * PATIENT.idle)
+
+    def stalls(peer: Peer) -> None:
+        peer.request()
+        peer.send(chunked(b"one", end=False))
+        asks_on.wait(PATIENCE)
+        peer.send(b"3\r\ntwo\r\n")
+        peer.until_closed()
+
+    with RawServer(stalls) as server:
+        left = client.ask(server.url, timeouts=patient)
+        pieces = left.chunks()
+        assert next(pieces) == b"one"
+        asks_on.set()
+        assert next(pieces) == b"two"
+        begun = time.monotonic()
+        left.close()
+        assert time.monotonic() - begun < patient.idle / 2
 
 
 def test_reading_after_the_end_or_closing_twice_does_nothing(client: Client) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from freellm_cli.core.chat import (
     FINISH_REASONS,
+    TEXT_ALONE,
     ChatRequest,
     Completion,
     Delta,
@@ -119,6 +120,11 @@ class OpenAIChatWriter:
         return self._before + b'{"role":"assistant","content":""}' + self._after
 
     def delta(self, delta: Delta) -> bytes:
+        if delta[1:] == TEXT_ALONE and delta[0]:
+            return self._before_text + text_json(delta[0]) + self._after_text
+        return self._delta(delta)
+
+    def _delta(self, delta: Delta) -> bytes:
         if delta.finish:
             self._finish = delta.finish
         frames = b""
