@@ -6,12 +6,15 @@ import select
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from freellm_cli.server.exchange import Exchange
 
 LOOK_EVERY_S = 0.04
+QUIET_LOOK_S = 0.25
+"""Between two looks at the same clients, where the system tells at once who leaves."""
 _WINDOWS_SELECT = 500
 _HANGUP = getattr(select, "POLLRDHUP", 0)
 
@@ -27,6 +30,12 @@ class Watcher:
         self._monotonic = monotonic
         self._at_look = at_look
         self._watched: dict[int, Exchange] = {}
+        self._seen: list[Exchange] = []
+        self._ours, self._theirs = socket.socketpair()
+        self._ours.setblocking(False)
+        self._theirs.setblocking(False)
+        self._rests = False
+        """Whether somebody new has to wake it."""
         self._some = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
@@ -37,12 +46,17 @@ class Watcher:
     def stop(self) -> None:
         self._stopping.set()
         self._some.set()
+        self._wake()
         self._thread.join()
+        self._ours.close()
+        self._theirs.close()
 
     def watch(self, exchange: Exchange) -> None:
         self._watched[id(exchange)] = exchange
         if not self._some.is_set():
             self._some.set()
+        elif self._rests:
+            self._wake()
 
     def forget(self, exchange: Exchange) -> None:
         self._watched.pop(id(exchange), None)
@@ -53,17 +67,51 @@ class Watcher:
     def _run(self) -> None:
         while not self._stopping.is_set():
             if not self._watched:
+                self._seen = []
                 self._some.clear()
                 if not self._watched:
                     self._some.wait()
-            self._stopping.wait(LOOK_EVERY_S)
-            exchanges = self.everyone()
-            for exchange in _noisy(exchanges):
-                exchange.look()
-            now = self._monotonic()
-            for exchange in exchanges:
-                exchange.stay_alive(now)
+            self._rest()
+            self._look()
             self._at_look()
+
+    def _look(self) -> None:
+        exchanges = self.everyone()
+        for exchange in _noisy(exchanges):
+            exchange.look()
+        now = self._monotonic()
+        for exchange in exchanges:
+            exchange.stay_alive(now)
+
+    def _rest(self) -> None:
+        """Until the next look is due: soon, when somebody came or went since the last; else later, or as soon
+        as somebody leaves."""
+        exchanges = self.everyone()
+        if not _HANGUP or exchanges != self._seen:
+            self._seen = exchanges
+            self._stopping.wait(LOOK_EVERY_S)
+            return
+        self._rests = True
+        try:
+            if self.everyone() == exchanges and not self._stopping.is_set():
+                self._wait_for_one_of(exchanges)
+        finally:
+            self._rests = False
+
+    def _wait_for_one_of(self, exchanges: list[Exchange]) -> None:
+        poll = select.poll()
+        poll.register(self._theirs, select.POLLIN)
+        for exchange in exchanges:
+            number = exchange.connection.sock.fileno()
+            if number >= 0 and not exchange.cancel.cancelled:
+                poll.register(number, _HANGUP)
+        poll.poll(QUIET_LOOK_S * 1000)
+        with suppress(BlockingIOError):
+            self._theirs.recv(64)
+
+    def _wake(self) -> None:
+        with suppress(OSError):
+            self._ours.send(b"!")
 
 
 def _noisy(exchanges: list[Exchange]) -> list[Exchange]:
