@@ -143,7 +143,7 @@ def _embedded(app: App, exchange: Exchange, ask: EmbeddingAsk) -> Embedded:
         dimensions=ask.dimensions,
         cancel=exchange.cancel,
         request_id=exchange.request_id,
-        urgency=Urgency(lane=lane, waited=entry.has_waited if entry is not None else None),
+        urgency=Urgency(lane=lane, on_wait=entry.on_wait if entry is not None else None),
     )
     exchange.fields += [
         ("x-freellm-model", one_line(made.model_id)),

@@ -236,7 +236,7 @@ class BatchRun:
         while True:
             try:
                 asked = self._asker.ask(
-                    row, request, cancel, request_id, self._before_send(row), self._about_to_wait
+                    row, request, cancel, request_id, self._before_send(row), self._on_wait
                 )
                 self._answered(row, asked)
                 return waited + asked.waited_s
@@ -268,7 +268,9 @@ class BatchRun:
 
         return before
 
-    def _about_to_wait(self, found: Wait) -> None:
+    def _on_wait(self, found: Wait | None, waited_s: float) -> None:
+        if found is None:
+            return
         self._check_stopping()
         reason = first_to_be_free(found.reasons)
         if reason is not None:

@@ -59,8 +59,6 @@ class ChatService:
 class _Call:
     """The story of one request."""
 
-    _waits_since = 0.0
-
     def __init__(
         self, runtime: Runtime, pool: Pool, request: ChatRequest, options: CallOptions
     ) -> None:
@@ -137,23 +135,20 @@ class _Call:
             wait_policy=self._settings.wait,
             reserve=self._options.reserve,
             abandoned=self._is_abandoned,
-            on_wait=self._about_to_wait,
+            on_wait=self._on_wait,
         )
-        if self._waits_since and self._options.waited is not None:
-            self._options.waited(self._clock.monotonic() - self._waits_since)
-            self._waits_since = 0.0
         self._note(outcome.passed_over if isinstance(outcome, Lease) else outcome.reasons)
         if isinstance(outcome, Lease):
             return outcome
         self._check_caller()
         raise final_error(self._plan, self._verdicts, self._excluded, refused=outcome)
 
-    def _about_to_wait(self, found: Wait) -> None:
-        self._runtime.turns.leave()
-        self._waits_since = self._waits_since or self._clock.monotonic()
-        self._note(found.reasons)
+    def _on_wait(self, found: Wait | None, waited_s: float) -> None:
+        if found is not None:
+            self._runtime.turns.leave()
+            self._note(found.reasons)
         if self._options.on_wait is not None:
-            self._options.on_wait(found)
+            self._options.on_wait(found, waited_s)
 
     def _note(self, reasons: tuple[Reason, ...]) -> None:
         self._in_the_way |= {(item.target, item.why): item for item in reasons}

@@ -14,7 +14,7 @@ from freellm_cli.core.verdicts import Verdict, classify, transport_verdict
 from freellm_cli.providers.base import AnswerFault, EmbeddingAnswer
 from freellm_cli.services.outcome import consequences, final_error
 from freellm_cli.services.pool import Plan, Pool, PoolTarget, tokens_to_reserve
-from freellm_cli.storage.ledger import Lease, Wait
+from freellm_cli.storage.ledger import Lease
 from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ class Urgency(NamedTuple):
     reserve: float = 0.0
     before_send: Callable[[], None] | None = None
     on_wait: OnWait | None = None
-    waited: Callable[[float], None] | None = None
 
 
 def embed(
@@ -154,13 +153,6 @@ class _Embedding:
     def _lease(self) -> Lease:
         targets = list(self._open.values())
         clock = self._runtime.clock
-        since: list[float] = []
-
-        def begins(found: Wait) -> None:
-            since.append(clock.monotonic())
-            if self._urgency.on_wait is not None:
-                self._urgency.on_wait(found)
-
         outcome = self._runtime.ledger.acquire_or_wait(
             [item.candidate for item in targets],
             tokens=tokens_to_reserve(targets, self._needs),
@@ -170,10 +162,8 @@ class _Embedding:
             wait_policy=self._runtime.settings.wait,
             reserve=self._urgency.reserve,
             abandoned=lambda: self._cancel.cancelled,
-            on_wait=begins,
+            on_wait=self._urgency.on_wait,
         )
-        if since and self._urgency.waited is not None:
-            self._urgency.waited(clock.monotonic() - since[0])
         if isinstance(outcome, Lease):
             return outcome
         if self._cancel.cancelled:
