@@ -125,7 +125,8 @@ def _embedding_body(exchange: Exchange, path_model: str) -> Any:
 
 
 def _embedded(app: App, exchange: Exchange, ask: EmbeddingAsk) -> Embedded:
-    from freellm_cli.services.embeddings import Urgency, embed
+    from freellm_cli.services.call_options import CallOptions
+    from freellm_cli.services.embeddings import embed
     from freellm_cli.services.serve_profile import LANE_HEADER
 
     entry = exchange.entry
@@ -141,9 +142,13 @@ def _embedded(app: App, exchange: Exchange, ask: EmbeddingAsk) -> Embedded:
         ask.model,
         ask.inputs,
         dimensions=ask.dimensions,
-        cancel=exchange.cancel,
-        request_id=exchange.request_id,
-        urgency=Urgency(lane=lane, on_wait=entry.on_wait if entry is not None else None),
+        options=CallOptions(
+            lane=lane,
+            face="embeddings",
+            cancel=exchange.cancel,
+            request_id=exchange.request_id,
+            on_wait=entry.on_wait if entry is not None else None,
+        ),
     )
     exchange.fields += [
         ("x-freellm-model", one_line(made.model_id)),

@@ -12,7 +12,7 @@ from freellm_cli.services.batch_answers import chat_line, embedding_line
 from freellm_cli.services.batch_file import Row
 from freellm_cli.services.call_options import CallOptions
 from freellm_cli.services.chat import ChatService
-from freellm_cli.services.embeddings import Urgency, embed
+from freellm_cli.services.embeddings import embed
 from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
@@ -50,21 +50,6 @@ class Asker:
         on_wait: OnWait,
     ) -> Asked:
         """Raises as `ChatService.ask`; `before_send` and `on_wait` as in `CallOptions`."""
-        if isinstance(request, EmbeddingAsk):
-            urgency = Urgency(
-                lane="batch", reserve=self._reserve, before_send=before_send, on_wait=on_wait
-            )
-            made = embed(
-                self._runtime,
-                request.model,
-                request.inputs,
-                dimensions=request.dimensions,
-                cancel=cancel,
-                request_id=request_id,
-                urgency=urgency,
-            )
-            line = embedding_line(row, request, made, request_id)
-            return Asked(line, made.model_id, made.prompt_tokens, 0, 0.0)
         options = CallOptions(
             whole=True,
             private=self._private,
@@ -76,6 +61,16 @@ class Asker:
             before_send=before_send,
             on_wait=on_wait,
         )
+        if isinstance(request, EmbeddingAsk):
+            made = embed(
+                self._runtime,
+                request.model,
+                request.inputs,
+                dimensions=request.dimensions,
+                options=options,
+            )
+            line = embedding_line(row, request, made, request_id)
+            return Asked(line, made.model_id, made.prompt_tokens, 0, 0.0)
         answer = self._chat.ask(request, options)
         try:
             completion = answer.completion()

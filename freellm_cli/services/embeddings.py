@@ -12,6 +12,7 @@ from freellm_cli.core.routing import VIRTUAL_NAMES
 from freellm_cli.core.tokens import estimate_text
 from freellm_cli.core.verdicts import Verdict, classify, transport_verdict
 from freellm_cli.providers.base import AnswerFault, EmbeddingAnswer
+from freellm_cli.services.call_options import CallOptions
 from freellm_cli.services.outcome import consequences, final_error
 from freellm_cli.services.pool import Plan, Pool, PoolTarget, tokens_to_reserve
 from freellm_cli.storage.ledger import Lease
@@ -19,7 +20,6 @@ from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
     from freellm_cli.services.runtime import Runtime
-    from freellm_cli.services.wait_words import OnWait
 
 _NEEDED = frozenset({"embeddings"})
 BODY_LIMIT = 64 << 20
@@ -37,38 +37,27 @@ class Embedded(NamedTuple):
     attempts: int
 
 
-class Urgency(NamedTuple):
-    """`timeout_s`: None for `timeouts.total`. The others: as in `CallOptions`."""
-
-    timeout_s: float | None = None
-    lane: str = "interactive"
-    reserve: float = 0.0
-    before_send: Callable[[], None] | None = None
-    on_wait: OnWait | None = None
-
-
 def embed(
     runtime: Runtime,
     model: str,
     texts: list[str],
     *,
     dimensions: int | None = None,
-    cancel: Cancel | None = None,
-    request_id: str = "",
-    urgency: Urgency = Urgency(),  # noqa: B008
+    options: CallOptions = CallOptions(),  # noqa: B008
 ) -> Embedded:
     """Vectors of different models have nothing to do with each other, so every attempt asks the same one.
 
     `model`: "", "auto", "fast" or "smart" for the best embedding model that the credentials reach, the same
     one each time. Raises as `ChatService.ask`.
     """
-    call = _Embedding(runtime, model, texts, dimensions, cancel or Cancel(), request_id, urgency)
-    return call.run()
+    return _Embedding(runtime, model, texts, dimensions, options).run()
 
 
-def embedding_plan(runtime: Runtime, model: str, texts: list[str]) -> Plan:
+def embedding_plan(
+    runtime: Runtime, model: str, texts: list[str], *, private: bool = False
+) -> Plan:
     """Where these texts would go, nothing sent. Raises as `embed` does before it sends."""
-    return _Embedding(runtime, model, texts, None, Cancel(), "", Urgency()).plan
+    return _Embedding(runtime, model, texts, None, CallOptions(private=private)).plan
 
 
 class _Embedding:
@@ -78,24 +67,22 @@ class _Embedding:
         model: str,
         texts: list[str],
         dimensions: int | None,
-        cancel: Cancel,
-        request_id: str,
-        urgency: Urgency,
+        options: CallOptions,
     ) -> None:
         self._runtime = runtime
         self._texts = texts
         self._dimensions = dimensions
-        self._cancel = cancel
-        self._urgency = urgency
-        self._id = request_id or runtime.new_request_id()
+        self._cancel = options.cancel or Cancel()
+        self._options = options
+        self._id = options.request_id or runtime.new_request_id()
         tokens = sum(map(estimate_text, texts))
-        self._needs = Needs(tokens, 0, _NEEDED)
+        self._needs = Needs(tokens, 0, _NEEDED, options.private)
         self.plan = self._one_model(model)
         self._open = {item.candidate.key: item for item in self.plan.targets}
         self._verdicts: list[tuple[PoolTarget, Verdict]] = []
         self._excluded = list(self.plan.excluded)
         self._attempts = 0
-        total = runtime.settings.timeouts.total if urgency.timeout_s is None else urgency.timeout_s
+        total = runtime.settings.timeouts.total if options.timeout_s is None else options.timeout_s
         self._ends = runtime.clock.monotonic() + total
 
     def _one_model(self, model: str) -> Plan:
@@ -110,15 +97,16 @@ class _Embedding:
         return plan._replace(targets=tuple(item for item in plan.targets if item.model.id == first))
 
     def _best(self, pool: Pool) -> Plan:
-        """Of the first one in the catalog that a credential may ask."""
+        """Of the first one in the catalog that a credential may ask; if none, the first, which says why."""
+        found = None
         for model_id in self._reached():
             plan = pool.plan(model_id, self._needs)
             if plan.targets:
                 return plan
-        raise NoCredential(
-            "no key of yours reaches a model for embeddings",
-            hint=_WAYS_IN,
-        )
+            found = found or plan
+        if found is None:
+            raise NoCredential("no key of yours reaches a model for embeddings", hint=_WAYS_IN)
+        return found
 
     def _reached(self) -> list[str]:
         """Embedding models of providers that a credential is for."""
@@ -158,11 +146,11 @@ class _Embedding:
             tokens=tokens_to_reserve(targets, self._needs),
             request_id=self._id,
             deadline=clock.now() + max(0.0, self._ends - clock.monotonic()),
-            lane=self._urgency.lane,
+            lane=self._options.lane,
             wait_policy=self._runtime.settings.wait,
-            reserve=self._urgency.reserve,
+            reserve=self._options.reserve,
             abandoned=lambda: self._cancel.cancelled,
-            on_wait=self._urgency.on_wait,
+            on_wait=self._options.on_wait,
         )
         if isinstance(outcome, Lease):
             return outcome
@@ -213,8 +201,8 @@ class _Embedding:
         )
 
         def on_sent() -> None:
-            if self._urgency.before_send is not None:
-                self._urgency.before_send()
+            if self._options.before_send is not None:
+                self._options.before_send()
             if not runtime.ledger.mark_sent(lease):
                 raise TransportFault("the lease has run out", fault="total_timeout", sent=False)
 

@@ -109,6 +109,27 @@ def test_openai_lines_come_back_in_openai_s_shape(home: Household, tmp_path: Pat
     assert found["a"]["error"] is None
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"model": FLASH, "messages": [{"role": "user", "content": "hi"}]},
+        {"model": "gemini/gemini-embedding-001", "input": "hi"},
+        {"model": "auto", "input": "hi"},
+    ],
+)
+def test_what_is_private_goes_to_nobody_who_trains_on_it(
+    home: Household, sim: Simulator, tmp_path: Path, body: dict[str, Any]
+) -> None:
+    url = "/v1/embeddings" if "input" in body else "/v1/chat/completions"
+    path = tmp_path / "in.jsonl"
+    path.write_text(json.dumps({"custom_id": "a", "url": url, "body": body}) + "\n")
+    with pytest.raises(FreellmError) as caught:
+        run(home, str(path), private=True)
+    assert caught.value.exit_code == 3
+    assert "train on prompts" in f"{caught.value} {caught.value.hint}"
+    assert sim.counts.requests == 0
+
+
 def test_a_row_that_cannot_be_asked_is_an_error_row(home: Household, tmp_path: Path) -> None:
     path = tmp_path / "in.jsonl"
     path.write_text('{"prompt": "fine"}\n{"id": "x", "messages": 3}\n')
