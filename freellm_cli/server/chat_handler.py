@@ -142,9 +142,8 @@ class Conversation:
         )
         try:
             return self._house.chat.ask(request, options)
-        except (UnknownName, NoCredential, ProviderClosed) as error:
-            settings = self._house.runtime.settings
-            instead = self._profile.instead_of(request.model, error, settings)
+        except (UnknownName, NoCredential, ProviderClosed):
+            instead = self._profile.instead_of(request.model)
             if not instead:
                 raise
         return self._house.chat.ask(request._replace(model=instead), options)

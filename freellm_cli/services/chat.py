@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freellm_cli.core.chat import ChatRequest, Usage
-from freellm_cli.core.errors import CallerGone, RequestRefused, TransportFault
+from freellm_cli.core.errors import CallerGone, NotServed, RequestRefused, TransportFault
 from freellm_cli.core.http import Timeouts
 from freellm_cli.core.needs import needs_of
 from freellm_cli.core.retry import after_verdict, backoff_s
@@ -49,9 +49,9 @@ class ChatService:
     def ask(self, request: ChatRequest, options: CallOptions = CallOptions()) -> Answer:  # noqa: B008
         """An answer whose first content is known good (or all of it, if `options.whole`).
 
-        Raises any FreellmError: UnknownName, NoCredential, ProviderClosed before anything is sent;
-        AllLimited, CredentialRefused, UpstreamError, RequestRefused and their kinds after the last target
-        has failed.
+        What none of its providers has goes to the alias "*", as every unknown name. Raises any FreellmError:
+        UnknownName, NoCredential, ProviderClosed before anything is sent; AllLimited, CredentialRefused,
+        UpstreamError, RequestRefused and their kinds after the last target has failed.
         """
         return _Call(self._runtime, self._pool, request, options).run()
 
@@ -69,6 +69,7 @@ class _Call:
         self._id = options.request_id or runtime.new_request_id()
         tokens = estimate_request(request)
         self._needs = needs_of(request, prompt_tokens=tokens, private=options.private)
+        self._pool = pool
         self._plan = pool.plan(request.model, self._needs)
         self._ledger = runtime.ledger
         self._settings = runtime.settings
@@ -77,7 +78,7 @@ class _Call:
         self._dropped: dict[str, frozenset[str]] = {}
         self._tries: dict[str, int] = {}
         self._request_faults = 0
-        self._quota_asked = pool.quota_asked
+        self._is_unknown = False
         self._readdressed: set[str] = set()
         self._attempts: list[Attempt] = []
         self._verdicts: list[tuple[PoolTarget, Verdict]] = []
@@ -91,8 +92,12 @@ class _Call:
         try:
             while True:
                 self._check_caller()
-                self._reopen_if_empty()
-                lease = self._lease()
+                try:
+                    self._reopen_if_empty()
+                    lease = self._lease()
+                except NotServed as error:
+                    self._ask_for_unknown(error)
+                    continue
                 answer = self._ask(lease, self._open[lease.candidate.key])
                 if answer is not None:
                     return answer
@@ -121,6 +126,21 @@ class _Call:
         self._runtime.turns.leave()
         self._clock.sleep(pause)
         self._open, self._later = self._later, {}
+
+    def _ask_for_unknown(self, error: NotServed) -> None:
+        """Goes on with the alias "*", once. Raises `error` where that leads no further."""
+        from freellm_cli.services.unknown_name import plan_for_unknown
+
+        if self._is_unknown:
+            raise error
+        self._is_unknown = True
+        asked, tried = self._request.model, {target.candidate.key for target, _ in self._verdicts}
+        plan = plan_for_unknown(asked, self._needs, self._pool, self._settings, tried)
+        if plan is None:
+            raise error
+        self._plan = plan
+        self._excluded += plan.excluded
+        self._open = {item.candidate.key: item for item in plan.targets}
 
     def _lease(self) -> Lease:
         """Waits for a lease on the best open target. Raises AllLimited or what went wrong before."""
@@ -268,7 +288,7 @@ class _Call:
         if target.provider.id == "openrouter" and verdict.kind in LIMITED:
             from freellm_cli.services.openrouter_quota import read_soon
 
-            read_soon(self._runtime, target.credential, self._quota_asked)
+            read_soon(self._runtime, target.credential, self._pool.quota_asked)
         message = self._runtime.redactor.clean(verdict.message)
         self._attempts.append(
             Attempt(key, verdict.kind, message, self._clock.monotonic() - begun, failed.status)
