@@ -141,8 +141,8 @@ def settle_answer(runtime: Runtime, given: Given, trace: Trace) -> None:
 def notices(route: Route, target: PoolTarget) -> tuple[str, ...]:
     """What the caller must be told beside an answer of `target`."""
     if route.rerouted_from and target.model.id != route.rerouted_from:
-        return (f"{route.ended}; {target.model.id} answers instead",)
-    return ()
+        return (*route.unknown, f"{route.ended}; {target.model.id} answers instead")
+    return route.unknown
 
 
 def other_address(runtime: Runtime, target: PoolTarget, verdict: Verdict) -> str:

@@ -190,6 +190,20 @@ def test_an_alias_is_no_unknown_name(home: Household, sim: Simulator) -> None:
     assert {seen.provider for seen in sim.seen} == {"groq"}
 
 
+def test_an_alias_with_a_slip_in_it_answers_and_the_slip_is_told(home: Household) -> None:
+    home.keys("gemini", "k2").config(f'[aliases]\nsmart = ["gemini/gemini-2.5-flahs", "{FLASH}"]')
+    slip = "no model, family or alias is called 'gemini/gemini-2.5-flahs'; in config.toml 'smart'"
+    done = home.run("chat", "-m", "smart", "hi")
+    assert done.code == 0
+    assert done.err.count(slip) == 1
+    for told in (home.run("why", "--json"), home.run("route", "smart", "--json")):
+        assert slip in told.out
+    home.config('[aliases]\nsmart = ["gemini/gemini-2.5-flahs", "smrt"]')
+    nobody = home.run("chat", "-m", "smart", "hi")
+    assert nobody.code == 2
+    assert slip in nobody.err
+
+
 def test_a_person_is_told_who_answers_for_an_unknown_name(home: Household, sim: Simulator) -> None:
     home.keys("groq", "k1").keys("gemini", "k2").config(f'[aliases]\n"*" = "{FLASH}"')
     sim.model("new-one", provider="groq").missing()
