@@ -28,6 +28,7 @@ class Asked(NamedTuple):
     prompt_tokens: int
     completion_tokens: int
     waited_s: float
+    credential: str
 
 
 class Asker:
@@ -70,7 +71,7 @@ class Asker:
                 options=options,
             )
             line = embedding_line(row, request, made, request_id)
-            return Asked(line, made.model_id, made.prompt_tokens, 0, 0.0)
+            return Asked(line, made.model_id, made.prompt_tokens, 0, 0.0, made.credential)
         answer = self._chat.ask(request, options)
         try:
             completion = answer.completion()
@@ -78,4 +79,6 @@ class Asker:
             answer.close()
         line = chat_line(row, Ask(request), answer, completion, self._runtime.clock.now())
         usage, who = completion.usage, answer.answerer
-        return Asked(line, who.model_id, usage.prompt, usage.completion, who.waited_s)
+        return Asked(
+            line, who.model_id, usage.prompt, usage.completion, who.waited_s, who.credential
+        )
