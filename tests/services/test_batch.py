@@ -156,10 +156,12 @@ def test_a_row_that_the_provider_fails_gets_another_chance(
     assert result.data["answered"] == 3
 
 
-@pytest.mark.parametrize("width", [1, 6])
+@pytest.mark.parametrize("width", [1, 2, 6])
 def test_refused_keys_end_the_batch_at_once_and_leave_it_resumable(
     home: Household, sim: Simulator, tmp_path: Path, width: int
 ) -> None:
+    unlimit(home, concurrent=1)
+    sim.fail("delay", delay_s=0.1, times=2)  # so that each row has one key at first
     sim.key("k1").bad()
     sim.key("k2").bad()
     out, path = tmp_path / "out.jsonl", prompts(tmp_path, 30)
@@ -179,13 +181,15 @@ def test_refused_keys_end_the_batch_at_once_and_leave_it_resumable(
 def test_rows_of_several_models_end_likewise_when_no_key_is_left(
     home: Household, sim: Simulator, tmp_path: Path
 ) -> None:
+    unlimit(home, concurrent=1)
+    sim.fail("delay", delay_s=0.1, times=2)
     sim.key("k1").bad()
     sim.key("k2").bad()
     path = tmp_path / "in.jsonl"
     bodies = [{"model": model} for model in (FLASH, "gemini/gemini-2.5-flash-lite")] * 10
     path.write_text("".join(json.dumps({"prompt": "hi", **body}) + "\n" for body in bodies))
     with pytest.raises(CredentialRefused):
-        run(home, str(path), out=str(tmp_path / "out.jsonl"), width=6)
+        run(home, str(path), out=str(tmp_path / "out.jsonl"), width=2)
     assert {rest.strikes for rest in home.runtime.ledger.rests()} == {1}
     assert len(asked(sim)) < 20
 
