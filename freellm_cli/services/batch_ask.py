@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from freellm_cli.core.chat import ChatRequest
+from freellm_cli.core.chat import ChatRequest, Usage
 from freellm_cli.core.faces.base import Ask
 from freellm_cli.core.faces.openai_embeddings import EmbeddingAsk
+from freellm_cli.services.answer import Answerer
 from freellm_cli.services.batch_answers import chat_line, embedding_line
 from freellm_cli.services.batch_file import Row
 from freellm_cli.services.call_options import CallOptions
@@ -71,14 +72,15 @@ class Asker:
                 options=options,
             )
             line = embedding_line(row, request, made, request_id)
-            return Asked(line, made.model_id, made.prompt_tokens, 0, 0.0, made.credential)
+            return _asked(line, made.answerer, made.usage)
         answer = self._chat.ask(request, options)
         try:
             completion = answer.completion()
         finally:
             answer.close()
         line = chat_line(row, Ask(request), answer, completion, self._runtime.clock.now())
-        usage, who = completion.usage, answer.answerer
-        return Asked(
-            line, who.model_id, usage.prompt, usage.completion, who.waited_s, who.credential
-        )
+        return _asked(line, answer.answerer, completion.usage)
+
+
+def _asked(line: bytes, who: Answerer, usage: Usage) -> Asked:
+    return Asked(line, who.model_id, usage.prompt, usage.completion, who.waited_s, who.credential)

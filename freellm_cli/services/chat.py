@@ -26,7 +26,8 @@ from freellm_cli.services.outcome import (
     settle_answer,
 )
 from freellm_cli.services.pool import Excluded, Plan, Pool, PoolTarget, tokens_to_reserve
-from freellm_cli.storage.ledger import Lease, Reason, Wait
+from freellm_cli.services.story import Story
+from freellm_cli.storage.ledger import Lease, Wait
 from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class ChatService:
 
 
 class _Call:
-    """The story of one request."""
+    """One request, until it is answered or given up."""
 
     def __init__(
         self, runtime: Runtime, pool: Pool, request: ChatRequest, options: CallOptions
@@ -80,13 +81,11 @@ class _Call:
         self._request_faults = 0
         self._is_unknown = False
         self._readdressed: set[str] = set()
-        self._attempts: list[Attempt] = []
         self._verdicts: list[tuple[PoolTarget, Verdict]] = []
         self._excluded = list(self._plan.excluded)
-        self._in_the_way: dict[tuple[str, str], Reason] = {}
-        self._begun = self._clock.monotonic()
+        self._story = Story(self._clock, self._id, request.model, options.face)
         total = runtime.settings.timeouts.total if options.timeout_s is None else options.timeout_s
-        self._ends = self._begun + total
+        self._ends = self._story.begun + total
 
     def run(self) -> Answer:
         try:
@@ -102,7 +101,7 @@ class _Call:
                 if answer is not None:
                     return answer
         except BaseException as error:
-            self._ledger.record_request(self._trace(outcome_of(error)))
+            self._ledger.record_request(self._told(outcome_of(error)))
             raise
 
     def _check_caller(self) -> None:
@@ -157,7 +156,9 @@ class _Call:
             abandoned=self._is_abandoned,
             on_wait=self._on_wait,
         )
-        self._note(outcome.passed_over if isinstance(outcome, Lease) else outcome.reasons)
+        self._story.found_busy(
+            outcome.passed_over if isinstance(outcome, Lease) else outcome.reasons
+        )
         if isinstance(outcome, Lease):
             return outcome
         self._check_caller()
@@ -166,12 +167,9 @@ class _Call:
     def _on_wait(self, found: Wait | None, waited_s: float) -> None:
         if found is not None:
             self._runtime.turns.leave()
-            self._note(found.reasons)
+            self._story.found_busy(found.reasons)
         if self._options.on_wait is not None:
             self._options.on_wait(found, waited_s)
-
-    def _note(self, reasons: tuple[Reason, ...]) -> None:
-        self._in_the_way |= {(item.target, item.why): item for item in reasons}
 
     def _ask(self, lease: Lease, target: PoolTarget) -> Answer | None:
         key = lease.candidate.key
@@ -245,7 +243,9 @@ class _Call:
     def _ask_hedged(self, lease: Lease, target: PoolTarget, after_s: float) -> Answer | None:
         from freellm_cli.services.hedge import Hooks, Race
 
-        hooks = Hooks(self._send, self._second, self._take, self._cannot_say, self._attempts.append)
+        hooks = Hooks(
+            self._send, self._second, self._take, self._cannot_say, self._story.attempts.append
+        )
         race = Race(self._ledger, self._clock, hooks)
         return race.run(lease, target, after_s, self._options.cancel)
 
@@ -290,7 +290,7 @@ class _Call:
 
             read_soon(self._runtime, target.credential, self._pool.quota_asked)
         message = self._runtime.redactor.clean(verdict.message)
-        self._attempts.append(
+        self._story.attempts.append(
             Attempt(key, verdict.kind, message, self._clock.monotonic() - begun, failed.status)
         )
         self._verdicts.append((target, verdict._replace(message=message)))
@@ -344,27 +344,27 @@ class _Call:
 
     def _answer(self, lease: Lease, target: PoolTarget, opened: Opened, begun: float) -> Answer:
         now = self._clock.monotonic()
-        self._attempts.append(Attempt(lease.candidate.key, "ok", "", now - begun, 200))
+        self._story.attempts.append(Attempt(lease.candidate.key, "ok", "", now - begun, 200))
         answerer = Answerer(
             model_id=target.model.id,
             credential=target.credential.id,
-            attempts=len(self._attempts),
-            waited_s=begun - self._begun,
-            first_token_s=now - self._begun,
+            attempts=len(self._story.attempts),
+            waited_s=begun - self._story.begun,
+            first_token_s=now - self._story.begun,
         )
         self._ledger.prove(lease)
 
         def finish(outcome: str, usage: Usage, seconds: float) -> None:
             first_token_s = None if self._options.whole else now - begun
             given = Given(lease, target, opened, usage, outcome, first_token_s)
-            settle_answer(self._runtime, given, self._trace(outcome, answerer, usage))
+            settle_answer(self._runtime, given, self._told(outcome, answerer, usage))
 
         return Answer(
             request_id=self._id,
             target=target,
             answerer=answerer,
             opened=opened,
-            attempts=tuple(self._attempts),
+            attempts=tuple(self._story.attempts),
             notices=notices(self._plan.route, target),
             prompt_tokens=self._needs.prompt_tokens,
             clock=self._clock,
@@ -372,23 +372,7 @@ class _Call:
             finish=finish,
         )
 
-    def _trace(
+    def _told(
         self, outcome: str, answerer: Answerer | None = None, usage: Usage | None = None
     ) -> Trace:
-        return {
-            "id": self._id,
-            "at": self._clock.now() - (self._clock.monotonic() - self._begun),
-            "asked": self._request.model,
-            "face": self._options.face,
-            "outcome": outcome,
-            "seconds": round(self._clock.monotonic() - self._begun, 4),
-            "route": [
-                {"why": step.why, "models": [model.id for model in step.models]}
-                for step in self._plan.route.steps
-            ],
-            "candidates": [item._asdict() for item in self._in_the_way.values()],
-            "excluded": [item._asdict() for item in self._excluded],
-            "attempts": [item._asdict() for item in self._attempts],
-            "answerer": answerer._asdict() if answerer else None,
-            "usage": usage._asdict() if usage else None,
-        }
+        return self._story.told(outcome, self._plan.route, self._excluded, answerer, usage)

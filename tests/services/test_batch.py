@@ -109,6 +109,8 @@ def test_openai_lines_come_back_in_openai_s_shape(home: Household, tmp_path: Pat
     assert chat["status_code"] == vectors["status_code"] == 200
     assert chat["body"]["choices"][0]["message"]["content"]
     assert [item["index"] for item in vectors["body"]["data"]] == [0, 1]
+    stories = {each["asked"]: each["face"] for each in home.runtime.ledger.requests()}
+    assert stories == {"": "batch", "gemini/gemini-embedding-001": "batch"}
     assert found["a"]["error"] is None
 
 
