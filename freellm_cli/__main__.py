@@ -11,14 +11,25 @@ _COLLECT_AFTER = 100_000
 
 def main() -> int:
     """Runs the command line of this process; returns its exit code."""
-    if sys.argv[1:] == ["--version"]:
-        from freellm_cli import __version__
-
-        print("freellm", __version__)
+    if sys.argv[1:] == ["--version"] and _wrote_version():
         return 0
     from freellm_cli.cli.front import run
 
     return run(sys.argv[1:])
+
+
+def _wrote_version() -> bool:
+    """False where the output takes nothing: then the command, which comes slowly, tells why. Not through
+    `print`, which would leave the line in a buffer that fails again."""
+    import os
+
+    from freellm_cli import __version__
+
+    try:
+        os.write(sys.stdout.fileno(), f"freellm {__version__}{os.linesep}".encode())
+    except (OSError, AttributeError):  # None for a process that was started without
+        return False
+    return True
 
 
 def program() -> None:

@@ -139,14 +139,14 @@ def tells_waits(face: Face, show: Callable[[str], None] | None = None) -> OnWait
     def tell(words: str) -> None:
         face.note(f"{words}; Ctrl-C stops, --timeout shortens")
 
-    def on_wait(found: Wait) -> None:
+    def on_wait(found: Wait | None, waited_s: float) -> None:
         nonlocal teller
         if teller is None:
             from freellm_cli.services.wait_words import WaitTeller
 
             clock = face.runtime.clock
             teller = WaitTeller(clock, show or tell, counts_down=show is not None)
-        teller(found)
+        teller(found, waited_s)
 
     return None if face.quiet else on_wait
 

@@ -59,6 +59,8 @@ class Route(NamedTuple):
     """What was asked for and cannot answer, when the route leads around it."""
     ended: str = ""
     """Why it cannot."""
+    unknown: tuple[str, ...] = ()
+    """What is to be said of entries of an alias that stand for nothing; its others answer."""
 
 
 class Book(NamedTuple):
@@ -77,19 +79,22 @@ class Book(NamedTuple):
 def resolve(asked: str, book: Book) -> Route:
     """The route for `asked`: an alias, `provider/name`, a family, a bare model name, auto|fast|smart or "".
 
-    Raises UnknownName (with the nearest names), NoCredential, or ProviderClosed when only closed services
-    have the model and `reroute_closed` is off or leads nowhere.
+    An alias is unknown only when all its entries are. Raises UnknownName (with the nearest names),
+    NoCredential, or ProviderClosed when only closed services have the model and `reroute_closed` is off or
+    leads nowhere.
     """
     name = asked or book.default_model or "auto"
-    found = _expand(name, book, seen=())
     excluded: list[Exclusion] = []
+    found = _expand(name, book, (), excluded)
+    unknown = tuple(item.reason for item in excluded)
     steps = _usable_steps(found, book, excluded)
     if any(step.why in VIRTUAL_NAMES for step in found):
         excluded += _unlisted(found, book)
     firm = tuple(step for step in steps if not step.last_resort)
     if firm and not _all_closed(found):
-        return Route(asked, firm, excluded=tuple(excluded))
-    return _around_closed(asked, name, found, steps, tuple(excluded), book)
+        return Route(asked, firm, excluded=tuple(excluded), unknown=unknown)
+    around = _around_closed(asked, name, found, steps, tuple(excluded), book)
+    return around._replace(unknown=unknown)
 
 
 def unknown_in(name: str, book: Book) -> UnknownName | None:
@@ -204,22 +209,40 @@ def _ids(steps: Sequence[Step]) -> tuple[str, ...]:
     return tuple(model.id for step in steps for model in step.models)
 
 
-def _expand(name: str, book: Book, seen: tuple[str, ...]) -> tuple[Step, ...]:
-    """What `name` stands for, whether usable or not."""
+def _expand(
+    name: str, book: Book, seen: tuple[str, ...], unknown: list[Exclusion]
+) -> tuple[Step, ...]:
+    """What `name` stands for, whether usable or not; into `unknown` goes what an alias names in vain."""
     if name in book.aliases and name not in seen:
-        steps: list[Step] = []
-        for entry in book.aliases[name]:
-            found = _expand(entry, book, (*seen, name))
-            steps.extend(step._replace(why=f"alias {name}") for step in found)
-        return tuple(steps)
+        return _members(name, book, (*seen, name), unknown)
     direct = _by_provider(name, book, seen) or _by_family(name, book) or _by_bare_name(name, book)
     if direct:
         return direct
     if name in VIRTUAL_NAMES:
-        return _virtual(name, book, seen)
+        return _virtual(name, book, seen, unknown)
     if "*" in book.aliases and "*" not in seen:
-        return _expand("*", book, (*seen, name))
+        return _expand("*", book, (*seen, name), unknown)
     raise _unknown(name, book, seen)
+
+
+def _members(
+    alias: str, book: Book, seen: tuple[str, ...], unknown: list[Exclusion]
+) -> tuple[Step, ...]:
+    """What the entries of `alias` stand for. Raises UnknownName of the first when none is known."""
+    steps: list[Step] = []
+    faults: dict[str, UnknownName] = {}
+    entries = book.aliases[alias]
+    for entry in entries:
+        try:
+            found = _expand(entry, book, seen, unknown)
+        except UnknownName as fault:
+            faults[entry] = fault
+        else:
+            steps.extend(step._replace(why=f"alias {alias}") for step in found)
+    if faults and len(faults) == len(set(entries)):
+        raise next(iter(faults.values()))
+    unknown += [Exclusion(entry, fault.message) for entry, fault in faults.items()]
+    return tuple(steps)
 
 
 def _by_provider(name: str, book: Book, seen: tuple[str, ...]) -> tuple[Step, ...]:
@@ -289,11 +312,13 @@ def _by_bare_name(name: str, book: Book) -> tuple[Step, ...]:
     return (Step(served or matches, "bare name"),) if matches else ()
 
 
-def _virtual(name: str, book: Book, seen: tuple[str, ...]) -> tuple[Step, ...]:
+def _virtual(
+    name: str, book: Book, seen: tuple[str, ...], unknown: list[Exclusion]
+) -> tuple[Step, ...]:
     usual = book.default_model
     # A default that comes to `auto` in the end means all there is behind it.
     if name == "auto" and usual and usual != "auto" and not {"auto", usual} & set(seen):
-        return _expand(usual, book, (*seen, "auto"))
+        return _expand(usual, book, (*seen, "auto"), unknown)
     ranked = sorted(
         (
             model

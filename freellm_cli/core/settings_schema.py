@@ -35,7 +35,7 @@ ROWS: tuple[tuple[str, str, Any, tuple[Any, ...], str], ...] = (
     ("history", "bool", True, (), "Keep conversations in history.db."),
     ("secrets", "choice", "file", ("file", "keyring"), "Where keys and logins are kept."),
     ("aliases.<name>", "text_or_texts", (), (),
-     'A name of your own for a model or a chain of them; "*" catches every unknown name.'),
+     'A name of your own for a model or a chain of them; "*" catches every name that nobody serves.'),
     ("timeouts.connect", "seconds", 10.0, _SECONDS, "Until a connection stands."),
     ("timeouts.first_token", "seconds", 30.0, _SECONDS, "Until the first byte of an answer."),
     ("timeouts.idle", "seconds", 60.0, _SECONDS, "Between two pieces of an answer."),

@@ -6,11 +6,14 @@ import json
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from freellm_cli.core.errors import BadField, ConfigError, FreellmError
 from freellm_cli.core.faces.errors import HttpRefusal
 from freellm_cli.server.gathering import Gathering
+
+if TYPE_CHECKING:
+    from freellm_cli.services.wait_words import Wait
 
 MOST_WAITING = 10_000
 _SHOWN_CONTENT = 2_000
@@ -56,9 +59,10 @@ class Entry:
         self.content: tuple[str, str] | None = None
         """Question and answer, only with `--log-content`."""
 
-    def has_waited(self, seconds: float) -> None:
-        """For a limit, once more."""
-        self.waited_ms += seconds * 1000
+    def on_wait(self, found: Wait | None, waited_s: float) -> None:
+        """An `OnWait`: counts each wait when it is over."""
+        if found is None:
+            self.waited_ms += waited_s * 1000
 
     def words_of_others(self) -> tuple[str, ...]:
         """All that a client or a provider has written of it: only there can a key stand."""

@@ -16,8 +16,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from freellm_cli.server.load import Load
-
 CHOICE_HOLDS_S = 5.0
 _BUSY, _STILL_BUSY = 0.6, 0.3
 _STATE, _USER_TICKS, _SYSTEM_TICKS, _PROCESSOR = 3, 14, 15, 39  # proc_pid_stat(5)
@@ -26,10 +24,7 @@ _STATE, _USER_TICKS, _SYSTEM_TICKS, _PROCESSOR = 3, 14, 15, 39  # proc_pid_stat(
 class Affinity:
     """Looked after by one thread, which stays free: what it starts begins free as well."""
 
-    def __init__(
-        self, load: Load | None = None, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._load = load or Load()
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._allowed = _allowed()
         self._places: dict[int, int] = {}
@@ -37,11 +32,11 @@ class Affinity:
         self._until = 0.0
         self._worked: dict[int, int] = {}
 
-    def look(self, others: Sequence[int] | None) -> None:
-        """Called while requests run. `others`: the ids of the processes that share the work with this one;
-        None while one is starting, which needs a processor for itself."""
-        share = self._load.look()
-        if share is None or len(self._allowed) < 2:
+    def look(self, share: float, others: Sequence[int] | None) -> None:
+        """Called while requests run. `share`: of one processor, what this process uses (`server.load`).
+        `others`: the ids of the processes that share the work with this one; None while one is starting,
+        which needs a processor for itself."""
+        if len(self._allowed) < 2:
             return
         if others is None or share < (_STILL_BUSY if self._places else _BUSY):
             self.free()

@@ -16,6 +16,7 @@ from freellm_cli.server.connection import ClientGone, Connection, Limits
 from freellm_cli.server.crew import Crew
 from freellm_cli.server.door import Door
 from freellm_cli.server.listening import allow_files, listen
+from freellm_cli.server.load import Load
 from freellm_cli.server.metrics import Metrics
 from freellm_cli.server.options import Options
 from freellm_cli.server.page.desk import Desk
@@ -71,7 +72,8 @@ class App:
     """`start` listens at once; settings, ledger and catalog are read while the first clients connect.
 
     `crash(error)` is told of faults of ours, for the report. `overflow`: a second process when this one
-    cannot keep up; `affinity` chooses the processors of both. In such a process, `door` is where its
+    cannot keep up; `affinity` chooses the processors of both; `load` tells both of them how busy this one
+    is. In such a process, `door` is where its
     connections come from, `owner_for(connection, serving)` says who else must have a connection's next
     request, and `keeps_fresh` is False.
     """
@@ -86,6 +88,7 @@ class App:
         crash: Callable[[BaseException], None] = lambda error: None,
         overflow: Overflow | None = None,
         affinity: Affinity | None = None,
+        load: Load | None = None,
         door: Waiting | None = None,
         owner_for: Callable[[Connection, int], NewOwner | None] | None = None,
         keeps_fresh: bool = True,
@@ -105,6 +108,7 @@ class App:
         )
         self.overflow = overflow
         self._affinity = affinity
+        self._load = load or Load()
         self._owner_for = owner_for
         if overflow is not None:
             overflow.lead_to(self)
@@ -259,10 +263,13 @@ class App:
     # What the second process brings back
 
     def _at_look(self) -> None:
+        share = self._load.look()
+        if share is None:
+            return
         if self.overflow is not None:
-            self.overflow.look(len(self._serving))
+            self.overflow.look(share, len(self._serving))
         if self._affinity is not None:
-            self._affinity.look(() if self.overflow is None else self.overflow.processes)
+            self._affinity.look(share, () if self.overflow is None else self.overflow.processes)
 
     def connected(self, client: socket.socket, held: bytes) -> Connection:
         """A client that another process has begun to listen to; `held`: what it has sent since its last

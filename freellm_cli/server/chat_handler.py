@@ -138,13 +138,12 @@ class Conversation:
             face=self._face_name,
             cancel=self._exchange.cancel,
             request_id=self._exchange.request_id,
-            waited=self._exchange.entry.has_waited if self._exchange.entry is not None else None,
+            on_wait=self._exchange.entry.on_wait if self._exchange.entry is not None else None,
         )
         try:
             return self._house.chat.ask(request, options)
-        except (UnknownName, NoCredential, ProviderClosed) as error:
-            settings = self._house.runtime.settings
-            instead = self._profile.instead_of(request.model, error, settings)
+        except (UnknownName, NoCredential, ProviderClosed):
+            instead = self._profile.instead_of(request.model)
             if not instead:
                 raise
         return self._house.chat.ask(request._replace(model=instead), options)

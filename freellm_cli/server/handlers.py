@@ -102,7 +102,7 @@ def _gemini_embeddings(app: App, exchange: Exchange, model: str, method: str) ->
 
     ask = parse_embeddings(_embedding_body(exchange, model), model, method)
     made = _embedded(app, exchange, ask)
-    exchange.answer(200, embeddings_reply(method, made.vectors, prompt_tokens=made.prompt_tokens))
+    exchange.answer(200, embeddings_reply(method, made.vectors, prompt_tokens=made.usage.prompt))
 
 
 def embeddings(app: App, exchange: Exchange, place: Place) -> None:
@@ -111,7 +111,10 @@ def embeddings(app: App, exchange: Exchange, place: Place) -> None:
     ask = parse_embeddings(_embedding_body(exchange, place.model))
     made = _embedded(app, exchange, ask._replace(model=ask.model or place.model))
     body = embeddings_reply(
-        ask, made.vectors, model=ask.model or made.model_id, prompt_tokens=made.prompt_tokens
+        ask,
+        made.vectors,
+        model=ask.model or made.answerer.model_id,
+        prompt_tokens=made.usage.prompt,
     )
     exchange.answer(200, body)
 
@@ -125,7 +128,8 @@ def _embedding_body(exchange: Exchange, path_model: str) -> Any:
 
 
 def _embedded(app: App, exchange: Exchange, ask: EmbeddingAsk) -> Embedded:
-    from freellm_cli.services.embeddings import Urgency, embed
+    from freellm_cli.services.call_options import CallOptions
+    from freellm_cli.services.embeddings import embed
     from freellm_cli.services.serve_profile import LANE_HEADER
 
     entry = exchange.entry
@@ -141,19 +145,24 @@ def _embedded(app: App, exchange: Exchange, ask: EmbeddingAsk) -> Embedded:
         ask.model,
         ask.inputs,
         dimensions=ask.dimensions,
-        cancel=exchange.cancel,
-        request_id=exchange.request_id,
-        urgency=Urgency(lane=lane, waited=entry.has_waited if entry is not None else None),
+        options=CallOptions(
+            lane=lane,
+            face="embeddings",
+            cancel=exchange.cancel,
+            request_id=exchange.request_id,
+            on_wait=entry.on_wait if entry is not None else None,
+        ),
     )
+    who = made.answerer
     exchange.fields += [
-        ("x-freellm-model", one_line(made.model_id)),
-        ("x-freellm-credential", one_line(made.credential)),
-        ("x-freellm-attempts", str(made.attempts)),
+        ("x-freellm-model", one_line(who.model_id)),
+        ("x-freellm-credential", one_line(who.credential)),
+        ("x-freellm-attempts", str(who.attempts)),
     ]
     if entry is not None:
-        entry.answered = made.model_id
-        entry.credential, entry.attempts = made.credential, made.attempts
-        entry.prompt_tokens = made.prompt_tokens
+        entry.answered = who.model_id
+        entry.credential, entry.attempts = who.credential, who.attempts
+        entry.prompt_tokens = made.usage.prompt
     return made
 
 

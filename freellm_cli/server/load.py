@@ -23,7 +23,8 @@ class Load:
 
     def look(self) -> float | None:
         """The share of one processor that was used since the last look: above 1 for several. None when that
-        was a moment ago; 0 when it was so long ago that it tells nothing about now."""
+        was a moment ago; 0 when it was so long ago that it tells nothing about now. For one who looks: each
+        look begins anew."""
         now = self._monotonic()
         before, spent_before = self._looked
         if now - before < LOOK_EVERY_S:

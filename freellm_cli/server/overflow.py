@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from freellm_cli.server import router, worker_link
 from freellm_cli.server.access_log import Entry
 from freellm_cli.server.connection import Connection
-from freellm_cli.server.load import Load
 from freellm_cli.server.worker_launch import Process, launch_worker
 from freellm_cli.server.worker_link import Link, LinkBroken
 
@@ -94,8 +93,7 @@ class _Mate:
 
 class Overflow:
     """`begin`: what the worker process must know, as JSON. `launch(socket)` starts it with that end of a
-    socket pair. `idle_s`: seconds without anything to do after which it ends. `processor()`: seconds of
-    processor time that this process has taken."""
+    socket pair. `idle_s`: seconds without anything to do after which it ends."""
 
     def __init__(
         self,
@@ -103,7 +101,6 @@ class Overflow:
         *,
         launch: Callable[[socket.socket], Process] | None = None,
         idle_s: float = IDLE_S,
-        processor: Callable[[], float] = time.process_time,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._begin = json.dumps(begin).encode()
@@ -116,7 +113,6 @@ class Overflow:
         self._mate: _Mate | None = None
         self._is_over = False
         self._not_before = float("-inf")
-        self._load = Load(processor, monotonic)
         self._busy_looks = 0
         self._used_at = 0.0
         self._gone = threading.Event()
@@ -147,11 +143,9 @@ class Overflow:
 
     # When there is one
 
-    def look(self, serving: int) -> None:
-        """Called while requests run; `serving`: connections that are served here now."""
-        share = self._load.look()
-        if share is None:
-            return
+    def look(self, share: float, serving: int) -> None:
+        """Called while requests run. `share`: of one processor, what this process uses (`server.load`);
+        `serving`: connections that are served here now."""
         self._busy_looks = self._busy_looks + 1 if serving > 1 and share >= _BUSY_SHARE else 0
         if self._busy_looks >= BUSY_LOOKS and self._monotonic() >= self._not_before:
             self._start()

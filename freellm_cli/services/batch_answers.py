@@ -45,7 +45,7 @@ def chat_line(row: Row, ask: Ask, answer: Answer, completion: Completion, now: f
 def embedding_line(row: Row, ask: EmbeddingAsk, made: Embedded, request_id: str) -> bytes:
     """As `chat_line`; the body is that of `POST /v1/embeddings`."""
     body = embeddings_reply(
-        ask, made.vectors, model=made.model_id, prompt_tokens=made.prompt_tokens
+        ask, made.vectors, model=made.answerer.model_id, prompt_tokens=made.usage.prompt
     )
     return _batch_line(row, request_id, 200, body)
 

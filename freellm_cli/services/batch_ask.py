@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from freellm_cli.core.chat import ChatRequest
+from freellm_cli.core.chat import ChatRequest, Usage
 from freellm_cli.core.faces.base import Ask
 from freellm_cli.core.faces.openai_embeddings import EmbeddingAsk
+from freellm_cli.services.answer import Answerer
 from freellm_cli.services.batch_answers import chat_line, embedding_line
 from freellm_cli.services.batch_file import Row
 from freellm_cli.services.call_options import CallOptions
 from freellm_cli.services.chat import ChatService
-from freellm_cli.services.embeddings import Urgency, embed
+from freellm_cli.services.embeddings import embed
 from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class Asked(NamedTuple):
     prompt_tokens: int
     completion_tokens: int
     waited_s: float
+    credential: str
 
 
 class Asker:
@@ -50,21 +52,6 @@ class Asker:
         on_wait: OnWait,
     ) -> Asked:
         """Raises as `ChatService.ask`; `before_send` and `on_wait` as in `CallOptions`."""
-        if isinstance(request, EmbeddingAsk):
-            urgency = Urgency(
-                lane="batch", reserve=self._reserve, before_send=before_send, on_wait=on_wait
-            )
-            made = embed(
-                self._runtime,
-                request.model,
-                request.inputs,
-                dimensions=request.dimensions,
-                cancel=cancel,
-                request_id=request_id,
-                urgency=urgency,
-            )
-            line = embedding_line(row, request, made, request_id)
-            return Asked(line, made.model_id, made.prompt_tokens, 0, 0.0)
         options = CallOptions(
             whole=True,
             private=self._private,
@@ -76,11 +63,24 @@ class Asker:
             before_send=before_send,
             on_wait=on_wait,
         )
+        if isinstance(request, EmbeddingAsk):
+            made = embed(
+                self._runtime,
+                request.model,
+                request.inputs,
+                dimensions=request.dimensions,
+                options=options,
+            )
+            line = embedding_line(row, request, made, request_id)
+            return _asked(line, made.answerer, made.usage)
         answer = self._chat.ask(request, options)
         try:
             completion = answer.completion()
         finally:
             answer.close()
         line = chat_line(row, Ask(request), answer, completion, self._runtime.clock.now())
-        usage, who = completion.usage, answer.answerer
-        return Asked(line, who.model_id, usage.prompt, usage.completion, who.waited_s)
+        return _asked(line, answer.answerer, completion.usage)
+
+
+def _asked(line: bytes, who: Answerer, usage: Usage) -> Asked:
+    return Asked(line, who.model_id, usage.prompt, usage.completion, who.waited_s, who.credential)

@@ -74,7 +74,7 @@ def _plan_group(
             needs = needs_of(example, prompt_tokens=size, private=private)
             plan: Plan = service.plan(example, private=private)
         else:
-            plan = embedding_plan(runtime, example.model, example.inputs)
+            plan = embedding_plan(runtime, example.model, example.inputs, private=private)
     except FreellmError as error:
         return GroupPlan(example.model, group.rows, group.tokens, size, (), error)
     return GroupPlan(example.model, group.rows, group.tokens, size, plan.targets, needs=needs)

@@ -29,6 +29,7 @@ from freellm_cli.services.batch_file import Row, Survey, request_of, rows
 from freellm_cli.services.batch_forecast import GUESSED_S, GroupPlan, forecast
 from freellm_cli.services.batch_journal import DONE, SENT
 from freellm_cli.services.batch_output import Output
+from freellm_cli.services.batch_refusals import Refusals
 from freellm_cli.services.batch_values import BatchOptions, Progress, Watch
 from freellm_cli.services.batch_width import Width
 from freellm_cli.services.results import Line, Result
@@ -86,6 +87,7 @@ class BatchRun:
         self._put_off = 0
         self._faults_in_a_row = 0
         self._fault_waited_for = ""
+        self._refusals = Refusals(runtime, groups)
         self._resumed = output.states.done
         self._errors = 0
         self._by: Counter[str] = Counter()
@@ -99,6 +101,8 @@ class BatchRun:
 
     def run(self) -> Result:
         finished = False
+        told_before = self._runtime.on_refusal
+        self._runtime.on_refusal = self._refusals.note
         try:
             for number in range(1, PASSES + 1):
                 self._pass = number
@@ -111,6 +115,7 @@ class BatchRun:
                     break
             finished = self._output.states.done == len(self._survey.numbers)
         finally:
+            self._runtime.on_refusal = told_before
             self._output.close(finished=finished)
         if self._problem is not None and not finished:
             raise self._explained(self._problem)
@@ -236,7 +241,7 @@ class BatchRun:
         while True:
             try:
                 asked = self._asker.ask(
-                    row, request, cancel, request_id, self._before_send(row), self._about_to_wait
+                    row, request, cancel, request_id, self._before_send(row), self._on_wait
                 )
                 self._answered(row, asked)
                 return waited + asked.waited_s
@@ -247,6 +252,7 @@ class BatchRun:
 
     def _pause(self, seconds: float) -> float:
         """Waits for a reset that lies beyond a request's own patience. Raises CallerGone when stopped."""
+        self._check_keys()
         seconds = min(max(seconds, 0.05), _LONGEST_PAUSE_S)
         with self._changed:
             self._pausing += 1
@@ -268,8 +274,11 @@ class BatchRun:
 
         return before
 
-    def _about_to_wait(self, found: Wait) -> None:
+    def _on_wait(self, found: Wait | None, waited_s: float) -> None:
+        if found is None:
+            return
         self._check_stopping()
+        self._check_keys()
         reason = first_to_be_free(found.reasons)
         if reason is not None:
             self._fault_waited_for = reason.fault
@@ -278,10 +287,17 @@ class BatchRun:
         if self._stopping.is_set():
             raise CallerGone("the batch was stopped")
 
+    def _check_keys(self) -> None:
+        """Before a wait, which would be for keys that are known to be refused when all are."""
+        refused = self._refusals.of_all()
+        if refused is not None:
+            raise refused
+
     # what becomes of them
 
     def _answered(self, row: Row, asked: Asked) -> None:
         self._output.answered(row.number, asked.line)
+        self._refusals.answered(asked.credential)
         with self._changed:
             self._faults_in_a_row = 0
             self._fault_waited_for = ""
@@ -294,7 +310,8 @@ class BatchRun:
         if isinstance(error, RequestRefused | UsageError):
             self._fault(row, error_line(row, error, request_id))
             return
-        hopeless = isinstance(error, ConfigError | CredentialRefused) and len(self._groups) == 1
+        alone = len(self._groups) == 1 or self._refusals.of_all() is not None
+        hopeless = alone and isinstance(error, ConfigError | CredentialRefused)
         if self._interrupted and not isinstance(error, StoreError):
             return  # left for --resume
         with self._changed:

@@ -30,6 +30,4 @@ class CallOptions(NamedTuple):
     before_send: Callable[[], None] | None = None
     """Called each time before the first byte goes to a provider; what it raises ends the call unsent."""
     on_wait: OnWait | None = None
-    """Called each time that the call goes to sleep for a target; what it raises ends the call."""
-    waited: Callable[[float], None] | None = None
-    """Told the seconds of each wait for a limit when it is over, also when nobody waits any more."""
+    """Told of each wait for a target; what it raises while that lasts ends the call."""

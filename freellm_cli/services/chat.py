@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from freellm_cli.core.chat import ChatRequest, Usage
-from freellm_cli.core.errors import CallerGone, RequestRefused, TransportFault
+from freellm_cli.core.errors import CallerGone, NotServed, RequestRefused, TransportFault
 from freellm_cli.core.http import Timeouts
 from freellm_cli.core.needs import needs_of
 from freellm_cli.core.retry import after_verdict, backoff_s
@@ -26,7 +26,8 @@ from freellm_cli.services.outcome import (
     settle_answer,
 )
 from freellm_cli.services.pool import Excluded, Plan, Pool, PoolTarget, tokens_to_reserve
-from freellm_cli.storage.ledger import Lease, Reason, Wait
+from freellm_cli.services.story import Story
+from freellm_cli.storage.ledger import Lease, Wait
 from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
@@ -49,17 +50,15 @@ class ChatService:
     def ask(self, request: ChatRequest, options: CallOptions = CallOptions()) -> Answer:  # noqa: B008
         """An answer whose first content is known good (or all of it, if `options.whole`).
 
-        Raises any FreellmError: UnknownName, NoCredential, ProviderClosed before anything is sent;
-        AllLimited, CredentialRefused, UpstreamError, RequestRefused and their kinds after the last target
-        has failed.
+        What none of its providers has goes to the alias "*", as every unknown name. Raises any FreellmError:
+        UnknownName, NoCredential, ProviderClosed before anything is sent; AllLimited, CredentialRefused,
+        UpstreamError, RequestRefused and their kinds after the last target has failed.
         """
         return _Call(self._runtime, self._pool, request, options).run()
 
 
 class _Call:
-    """The story of one request."""
-
-    _waits_since = 0.0
+    """One request, until it is answered or given up."""
 
     def __init__(
         self, runtime: Runtime, pool: Pool, request: ChatRequest, options: CallOptions
@@ -71,6 +70,7 @@ class _Call:
         self._id = options.request_id or runtime.new_request_id()
         tokens = estimate_request(request)
         self._needs = needs_of(request, prompt_tokens=tokens, private=options.private)
+        self._pool = pool
         self._plan = pool.plan(request.model, self._needs)
         self._ledger = runtime.ledger
         self._settings = runtime.settings
@@ -79,27 +79,29 @@ class _Call:
         self._dropped: dict[str, frozenset[str]] = {}
         self._tries: dict[str, int] = {}
         self._request_faults = 0
-        self._quota_asked = pool.quota_asked
+        self._is_unknown = False
         self._readdressed: set[str] = set()
-        self._attempts: list[Attempt] = []
         self._verdicts: list[tuple[PoolTarget, Verdict]] = []
         self._excluded = list(self._plan.excluded)
-        self._in_the_way: dict[tuple[str, str], Reason] = {}
-        self._begun = self._clock.monotonic()
+        self._story = Story(self._clock, self._id, request.model, options.face)
         total = runtime.settings.timeouts.total if options.timeout_s is None else options.timeout_s
-        self._ends = self._begun + total
+        self._ends = self._story.begun + total
 
     def run(self) -> Answer:
         try:
             while True:
                 self._check_caller()
-                self._reopen_if_empty()
-                lease = self._lease()
+                try:
+                    self._reopen_if_empty()
+                    lease = self._lease()
+                except NotServed as error:
+                    self._ask_for_unknown(error)
+                    continue
                 answer = self._ask(lease, self._open[lease.candidate.key])
                 if answer is not None:
                     return answer
         except BaseException as error:
-            self._ledger.record_request(self._trace(outcome_of(error)))
+            self._ledger.record_request(self._told(outcome_of(error)))
             raise
 
     def _check_caller(self) -> None:
@@ -124,6 +126,21 @@ class _Call:
         self._clock.sleep(pause)
         self._open, self._later = self._later, {}
 
+    def _ask_for_unknown(self, error: NotServed) -> None:
+        """Goes on with the alias "*", once. Raises `error` where that leads no further."""
+        from freellm_cli.services.unknown_name import plan_for_unknown
+
+        if self._is_unknown:
+            raise error
+        self._is_unknown = True
+        asked, tried = self._request.model, {target.candidate.key for target, _ in self._verdicts}
+        plan = plan_for_unknown(asked, self._needs, self._pool, self._settings, tried)
+        if plan is None:
+            raise error
+        self._plan = plan
+        self._excluded += plan.excluded
+        self._open = {item.candidate.key: item for item in plan.targets}
+
     def _lease(self) -> Lease:
         """Waits for a lease on the best open target. Raises AllLimited or what went wrong before."""
         targets = list(self._open.values())
@@ -137,26 +154,22 @@ class _Call:
             wait_policy=self._settings.wait,
             reserve=self._options.reserve,
             abandoned=self._is_abandoned,
-            on_wait=self._about_to_wait,
+            on_wait=self._on_wait,
         )
-        if self._waits_since and self._options.waited is not None:
-            self._options.waited(self._clock.monotonic() - self._waits_since)
-            self._waits_since = 0.0
-        self._note(outcome.passed_over if isinstance(outcome, Lease) else outcome.reasons)
+        self._story.found_busy(
+            outcome.passed_over if isinstance(outcome, Lease) else outcome.reasons
+        )
         if isinstance(outcome, Lease):
             return outcome
         self._check_caller()
         raise final_error(self._plan, self._verdicts, self._excluded, refused=outcome)
 
-    def _about_to_wait(self, found: Wait) -> None:
-        self._runtime.turns.leave()
-        self._waits_since = self._waits_since or self._clock.monotonic()
-        self._note(found.reasons)
+    def _on_wait(self, found: Wait | None, waited_s: float) -> None:
+        if found is not None:
+            self._runtime.turns.leave()
+            self._story.found_busy(found.reasons)
         if self._options.on_wait is not None:
-            self._options.on_wait(found)
-
-    def _note(self, reasons: tuple[Reason, ...]) -> None:
-        self._in_the_way |= {(item.target, item.why): item for item in reasons}
+            self._options.on_wait(found, waited_s)
 
     def _ask(self, lease: Lease, target: PoolTarget) -> Answer | None:
         key = lease.candidate.key
@@ -230,7 +243,9 @@ class _Call:
     def _ask_hedged(self, lease: Lease, target: PoolTarget, after_s: float) -> Answer | None:
         from freellm_cli.services.hedge import Hooks, Race
 
-        hooks = Hooks(self._send, self._second, self._take, self._cannot_say, self._attempts.append)
+        hooks = Hooks(
+            self._send, self._second, self._take, self._cannot_say, self._story.attempts.append
+        )
         race = Race(self._ledger, self._clock, hooks)
         return race.run(lease, target, after_s, self._options.cancel)
 
@@ -273,9 +288,9 @@ class _Call:
         if target.provider.id == "openrouter" and verdict.kind in LIMITED:
             from freellm_cli.services.openrouter_quota import read_soon
 
-            read_soon(self._runtime, target.credential, self._quota_asked)
+            read_soon(self._runtime, target.credential, self._pool.quota_asked)
         message = self._runtime.redactor.clean(verdict.message)
-        self._attempts.append(
+        self._story.attempts.append(
             Attempt(key, verdict.kind, message, self._clock.monotonic() - begun, failed.status)
         )
         self._verdicts.append((target, verdict._replace(message=message)))
@@ -329,27 +344,27 @@ class _Call:
 
     def _answer(self, lease: Lease, target: PoolTarget, opened: Opened, begun: float) -> Answer:
         now = self._clock.monotonic()
-        self._attempts.append(Attempt(lease.candidate.key, "ok", "", now - begun, 200))
+        self._story.attempts.append(Attempt(lease.candidate.key, "ok", "", now - begun, 200))
         answerer = Answerer(
             model_id=target.model.id,
             credential=target.credential.id,
-            attempts=len(self._attempts),
-            waited_s=begun - self._begun,
-            first_token_s=now - self._begun,
+            attempts=len(self._story.attempts),
+            waited_s=begun - self._story.begun,
+            first_token_s=now - self._story.begun,
         )
         self._ledger.prove(lease)
 
         def finish(outcome: str, usage: Usage, seconds: float) -> None:
             first_token_s = None if self._options.whole else now - begun
             given = Given(lease, target, opened, usage, outcome, first_token_s)
-            settle_answer(self._runtime, given, self._trace(outcome, answerer, usage))
+            settle_answer(self._runtime, given, self._told(outcome, answerer, usage))
 
         return Answer(
             request_id=self._id,
             target=target,
             answerer=answerer,
             opened=opened,
-            attempts=tuple(self._attempts),
+            attempts=tuple(self._story.attempts),
             notices=notices(self._plan.route, target),
             prompt_tokens=self._needs.prompt_tokens,
             clock=self._clock,
@@ -357,23 +372,7 @@ class _Call:
             finish=finish,
         )
 
-    def _trace(
+    def _told(
         self, outcome: str, answerer: Answerer | None = None, usage: Usage | None = None
     ) -> Trace:
-        return {
-            "id": self._id,
-            "at": self._clock.now() - (self._clock.monotonic() - self._begun),
-            "asked": self._request.model,
-            "face": self._options.face,
-            "outcome": outcome,
-            "seconds": round(self._clock.monotonic() - self._begun, 4),
-            "route": [
-                {"why": step.why, "models": [model.id for model in step.models]}
-                for step in self._plan.route.steps
-            ],
-            "candidates": [item._asdict() for item in self._in_the_way.values()],
-            "excluded": [item._asdict() for item in self._excluded],
-            "attempts": [item._asdict() for item in self._attempts],
-            "answerer": answerer._asdict() if answerer else None,
-            "usage": usage._asdict() if usage else None,
-        }
+        return self._story.told(outcome, self._plan.route, self._excluded, answerer, usage)

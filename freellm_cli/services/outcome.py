@@ -27,7 +27,7 @@ _UNREACHED = ("fault-dns", "fault-connect", "fault-connect_timeout", "fault-tls"
 _HINT_UNREACHED = (
     "`freellm doctor --online` tests the network and every provider; see `freellm why`"
 )
-_CREDENTIAL = ("auth_invalid", "auth_forbidden", "key_suspended", "payment_required")
+CREDENTIAL = ("auth_invalid", "auth_forbidden", "key_suspended", "payment_required")
 
 
 def consequences(
@@ -141,8 +141,8 @@ def settle_answer(runtime: Runtime, given: Given, trace: Trace) -> None:
 def notices(route: Route, target: PoolTarget) -> tuple[str, ...]:
     """What the caller must be told beside an answer of `target`."""
     if route.rerouted_from and target.model.id != route.rerouted_from:
-        return (f"{route.ended}; {target.model.id} answers instead",)
-    return ()
+        return (*route.unknown, f"{route.ended}; {target.model.id} answers instead")
+    return route.unknown
 
 
 def other_address(runtime: Runtime, target: PoolTarget, verdict: Verdict) -> str:
@@ -197,17 +197,22 @@ def final_error(
         return _not_served(asked, refused.reasons[0].text)
     if refused is not None and (not kinds or set(kinds) & set(_LIMITED)):
         return _limited(asked, refused, told)
-    if kinds and set(kinds) <= set(_CREDENTIAL):
-        return errors.CredentialRefused(
-            f"no credential could ask {asked}: {told}",
-            hint="see `freellm keys check`",
-        )
+    if kinds and set(kinds) <= set(CREDENTIAL):
+        return refused_by_all(asked, verdicts)
     if kinds and set(kinds) <= set(_LIMITED):
         return errors.AllLimited(
             f"every target of {asked} is limited: {told}", hint="see `freellm limits`"
         )
     unreached = bool(kinds) and all(verdict.reason in _UNREACHED for _, verdict in verdicts)
     return _upstream_error(asked, kinds, told, unreached=unreached)
+
+
+def refused_by_all(
+    asked: str, verdicts: list[tuple[PoolTarget, Verdict]]
+) -> errors.CredentialRefused:
+    return errors.CredentialRefused(
+        f"no credential could ask {asked}: {_story(verdicts)}", hint="see `freellm keys check`"
+    )
 
 
 def _told_kind(verdict: Verdict) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from freellm_cli.core.chat import ChatRequest
-from freellm_cli.core.errors import BadField, FreellmError, NotServed
+from freellm_cli.core.errors import BadField
 from freellm_cli.core.faces.base import Ask, ReplyStyle
 from freellm_cli.core.faces.errors import HttpRefusal
 from freellm_cli.core.request_params import without
@@ -61,14 +61,8 @@ class ServeProfile(NamedTuple):
                 fault = next_fault
         raise fault
 
-    def instead_of(self, asked: str, error: FreellmError, settings: Settings) -> str:
-        """The name to ask when `asked` led nowhere with `error`; "" when the client is to be told."""
-        if (
-            isinstance(error, NotServed)
-            and "*" in settings.aliases
-            and asked not in settings.aliases
-        ):
-            return "*"
+    def instead_of(self, asked: str) -> str:
+        """The name to ask when `asked` led nowhere; "" when the client is to be told."""
         return "auto" if self.any_model and asked != "auto" else ""
 
     def shaped(self, request: ChatRequest) -> ChatRequest:

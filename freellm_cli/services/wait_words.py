@@ -7,10 +7,10 @@ from math import inf
 
 from freellm_cli.core.clock import Clock
 from freellm_cli.services.spell import spell_seconds
+from freellm_cli.storage.ledger_values import OnWait as OnWait
 from freellm_cli.storage.ledger_values import Reason
 from freellm_cli.storage.ledger_values import Wait as Wait
 
-OnWait = Callable[[Wait], None]
 WORTH_TELLING_S = 2.0
 _LATER_S = 5.0
 """An end that moves by less is not told again."""
@@ -28,18 +28,17 @@ class WaitTeller:
         self._clock = clock
         self._tell = tell
         self._counts_down = counts_down
-        self._ticket = 0
-        self._begun = 0.0
         self._what = ""
         self._told_until: float | None = None
 
-    def __call__(self, found: Wait) -> None:
+    def __call__(self, found: Wait | None, waited_s: float) -> None:
+        if found is None:
+            self._what, self._told_until = "", None
+            return
+        self._what = self._what or what_of(found)
         now = self._clock.now()
-        if found.ticket != self._ticket:
-            self._ticket, self._begun, self._told_until = found.ticket, now, None
-            self._what = what_of(found)
-        until = found.until if found.sure else self._begun
-        worth = max(until, now) - self._begun >= WORTH_TELLING_S
+        until = found.until if found.sure else now - waited_s
+        worth = waited_s + max(0.0, until - now) >= WORTH_TELLING_S
         told = self._told_until
         if worth and (self._counts_down or told is None or until > told + _LATER_S):
             self._told_until = until

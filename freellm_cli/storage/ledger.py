@@ -26,6 +26,7 @@ from freellm_cli.storage.ledger_values import (
     BATCH,
     INTERACTIVE,
     Lease,
+    OnWait,
     Reason,
     Refused,
     Wait,
@@ -131,12 +132,12 @@ class Ledger(LedgerEndings):
         wait_policy: str = "any",
         reserve: float = 0.0,
         abandoned: Abandoned | None = None,
-        on_wait: Callable[[Wait], None] | None = None,
+        on_wait: OnWait | None = None,
     ) -> Lease | Refused:
         """As `acquire`, but sleeps in the line until there is a lease or no more hope.
 
         `abandoned()` is asked at each look (at least every five seconds); True ends the wait with a
-        refusal. `on_wait` is told each time that it goes to sleep, for progress and honest estimates.
+        refusal. `on_wait` is told of the wait, for progress, honest estimates and the log.
         """
         asked = (tuple(candidates), tokens, request_id, 0.0, lane, sticky, wait_policy)
         request = Request(*asked, None, reserve)
@@ -148,7 +149,8 @@ class Ledger(LedgerEndings):
         request = request._replace(
             ticket=found.ticket, deadline=self._timeline.moment().steady_at(deadline)
         )
-        line = Line(self._waiting_room(), self._look, self.leave, self._pause)
+        steady = self._timeline.steady
+        line = Line(self._waiting_room(), self._look, self.leave, self._pause, steady)
         return line.stand(request, found, abandoned or (lambda: False), on_wait)
 
     def wake_waiters(self) -> None:

@@ -1,5 +1,6 @@
 """What the ledger takes and gives. All times that leave it are wall times."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from freellm_cli.core.rotation import Candidate
@@ -93,6 +94,11 @@ class Wait(NamedTuple):
     ticket: int
     position: int
     reasons: tuple[Reason, ...] = ()
+
+
+OnWait = Callable[[Wait | None, float], None]
+"""Told each time that somebody goes to sleep: what for, and how many seconds this wait has taken so far. When
+it is over, with a target or without, told None and the seconds in all; then it must not raise."""
 
 
 class Refused(NamedTuple):

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from freellm_cli.core.rotation import Candidate
 from freellm_cli.storage.ledger_look import Request
-from freellm_cli.storage.ledger_values import LANES, Lease, Refused, Wait
+from freellm_cli.storage.ledger_values import LANES, Lease, OnWait, Refused, Wait
 
 Abandoned = Callable[[], bool]
 Looking = Callable[[Request], "Lease | Wait | Refused"]
@@ -79,27 +79,30 @@ class Line:
         look: Looking,
         leave: Callable[[int], None],
         pause: Pause | None,
+        steady: Callable[[], float],
     ) -> None:
         self._room = room
         self._look = look
         self._leave = leave
         self._pause = pause or pause_really
+        self._steady = steady
 
     def stand(
         self,
         request: Request,
         found: Wait,
         abandoned: Abandoned,
-        on_wait: Callable[[Wait], None] | None,
+        on_wait: OnWait | None,
     ) -> Lease | Refused:
         """Until there is a lease or no more hope. Whatever happens, no ticket is left behind."""
         waiter = Waiter((LANES.index(request.lane), found.ticket), request.candidates)
         self._room.enter(waiter)
         ticket: int | None = found.ticket
+        begun = self._steady()
         try:
             while True:
                 if on_wait is not None:
-                    on_wait(found)
+                    on_wait(found, self._steady() - begun)
                 self._pause(waiter.woken, found.look_in_s)
                 waiter.woken.clear()
                 if abandoned():
@@ -114,6 +117,8 @@ class Line:
             if ticket is not None:
                 self._leave(ticket)
             self._room.wake_first(request.candidates)
+            if on_wait is not None:
+                on_wait(None, self._steady() - begun)
 
 
 def touches(candidates: Iterable[Candidate]) -> frozenset[str]:

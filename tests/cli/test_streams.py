@@ -98,18 +98,36 @@ def typed(line: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 @pytest.mark.parametrize(
-    "words", ["models", "models --all --json", "chat hi", "chat hi --json", "config show", "--help"]
-)
+    "words",
+    [
+        "models", "models --all --json", "chat hi", "chat hi --json", "config show", "--help",
+        "chat --help", "--version", "--version -v", "completion bash",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_full_disk_behind_stdout_is_told_and_is_no_fault_of_ours(
-    env: dict[str, str], words: str
+    env: dict[str, str], words: str, unbuffered: str
 ) -> None:
-    done = typed(f"{words} >/dev/full", env)
+    done = typed(f"{words} >/dev/full", {**env, "PYTHONUNBUFFERED": unbuffered})
     assert done.returncode == 3
     assert done.stderr == (
         "error: the output could not be written: No space left on device\n"
         "  → make room there, or send standard output elsewhere\n"
     )
     assert not Path(env["FREELLM_STATE_DIR"], "crash.log").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pipe without a reader is another error there")
+@pytest.mark.parametrize("words", ["--version", "--help", "models"])
+def test_nobody_is_told_that_the_reader_of_the_output_has_gone(
+    env: dict[str, str], words: str
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [*PROGRAM, words]
+    done = subprocess.run(command, env=env, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")

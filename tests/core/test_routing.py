@@ -209,6 +209,33 @@ def test_an_alias_that_leads_to_nothing_is_named() -> None:
         resolve("host", book("groq", aliases=aliases))
 
 
+def test_an_alias_serves_with_the_entries_that_are_known() -> None:
+    flash = "gemini/gemini-2.5-flash"
+    aliases = {"smart": ["gemini/gemini-2.5-flahs", "lost", flash], "lost": ["smrt", "smrtr"]}
+    route = resolve("smart", book("gemini", aliases=aliases))
+    assert ids(route) == [flash]
+    slip, lost = route.unknown
+    assert "'gemini/gemini-2.5-flahs'; in config.toml 'smart' leads there" in slip
+    assert "'smrt'; in config.toml 'lost' leads there" in lost
+    told = [("gemini/gemini-2.5-flahs", slip), ("lost", lost)]
+    assert list(route.excluded) == told
+
+
+def test_what_is_known_in_an_alias_and_out_of_reach_is_told_before_what_is_unknown() -> None:
+    aliases = {"smart": ["smrt", "groq/openai/gpt-oss-120b"]}
+    with pytest.raises(NoCredential, match="no key of yours reaches smart"):
+        resolve("smart", book("gemini", aliases=aliases))
+
+
+def test_a_way_around_a_closed_service_tells_what_is_unknown_too() -> None:
+    aliases = {"smart": ["smrt", "iflow/kimi-k2"]}
+    route = resolve("smart", book("nvidia_nim", aliases=aliases))
+    assert route.rerouted_from == "iflow/kimi-k2"
+    assert [text.partition(";")[0] for text in route.unknown] == [
+        "no model, family or alias is called 'smrt'"
+    ]
+
+
 def test_a_default_model_that_nobody_knows_is_named_as_what_it_is() -> None:
     for asked in ("", "auto"):
         with pytest.raises(UnknownName, match="'smrt'; it is your default_model"):

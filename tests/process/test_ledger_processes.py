@@ -270,7 +270,7 @@ from tests.support.targets import target, at_once
 ledger = Ledger(sys.argv[1], clock=SystemClock(), rng=random.Random())
 found = ledger.acquire_or_wait(
     (target("a", at_once(1)),), tokens=1, request_id="w", deadline=time.time() + 600,
-    on_wait=lambda wait: print("waits", flush=True),
+    on_wait=lambda wait, seconds: print("waits", flush=True),
 )
 """
     ledger, one = open_ledger(tmp_path), target("a", at_once(1))

@@ -12,7 +12,6 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from freellm_cli.server.affinity import CHOICE_HOLDS_S, Affinity
-from freellm_cli.server.load import Load
 
 if sys.platform != "linux":
     pytest.skip("only Linux lets a program choose", allow_module_level=True)
@@ -49,8 +48,8 @@ class House:
     """This process with two threads that wait, as busy as is said at each look."""
 
     def __init__(self) -> None:
-        self.now = self.spent = 0.0
-        self.affinity = Affinity(Load(lambda: self.spent, lambda: self.now), lambda: self.now)
+        self.now = 0.0
+        self.affinity = Affinity(lambda: self.now)
         self._may_end = threading.Event()
         self._threads = [threading.Thread(target=self._may_end.wait) for _ in range(2)]
 
@@ -67,8 +66,7 @@ class House:
 
     def look(self, share: float, *others: int, after: float = 0.3) -> None:
         self.now += after
-        self.spent += share * after
-        self.affinity.look(others)
+        self.affinity.look(share, others)
 
     @property
     def places(self) -> list[set[int]]:
@@ -104,9 +102,7 @@ def test_two_processes_are_bound_to_different_processors() -> None:
 def test_both_are_free_while_a_second_one_starts_or_ends() -> None:
     with House() as house, other_process() as other:
         house.look(0.9)
-        house.now += 0.3
-        house.spent += 0.3
-        house.affinity.look(None)
+        house.affinity.look(0.9, None)
         assert house.places == [EVERYWHERE] * 2
         house.look(0.9, other)
         assert all(len(place) == 1 for place in house.places + places_of(other))
@@ -146,18 +142,4 @@ def test_a_process_that_has_ended_troubles_nobody() -> None:
         house.look(0.9, other)
         house.look(0.9)
         house.look(0.9)
-        assert all(len(place) == 1 for place in house.places)
-
-
-def test_a_look_after_a_pause_binds_nobody() -> None:
-    with House() as house:
-        house.look(0.9, after=3.0)
-        assert house.places == [EVERYWHERE] * 2
-
-
-@pytest.mark.parametrize("seconds", [0.0, 0.2])
-def test_a_look_too_early_changes_nothing(seconds: float) -> None:
-    with House() as house:
-        house.look(0.9)
-        house.look(0.0, after=seconds)
         assert all(len(place) == 1 for place in house.places)

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -18,6 +19,8 @@ from typing import Any
 import pytest
 
 from freellm_cli.server import worker_link
+from freellm_cli.server.affinity import Affinity
+from freellm_cli.server.load import Load
 from freellm_cli.server.options import Options
 from freellm_cli.server.overflow import Overflow, is_question
 from freellm_cli.server.worker_launch import Process, launch_worker
@@ -60,14 +63,21 @@ class Launched:
         return self.processes[-1]  # type: ignore[no-any-return]
 
 
+def always_busy() -> Load:
+    return Load(processor=time.monotonic)
+
+
 @contextmanager
 def hard_pressed(
     sim: Simulator, folder: Path, launch: Any = None, *, headers: str = "", **more: Any
 ) -> Iterator[tuple[Served, Overflow]]:
     """A server whose processor is always busy, as it believes, with HELD questions that nobody answers; its
     second process has started."""
-    arguments = {"launch": launch, "processor": time.monotonic, **more.pop("overflow", {})}
-    with served(sim, folder, overflow=arguments, **more) as house, ExitStack() as clients:
+    arguments = {"launch": launch, **more.pop("overflow", {})}
+    with (
+        served(sim, folder, overflow=arguments, load=always_busy(), **more) as house,
+        ExitStack() as clients,
+    ):
         overflow = house.app.overflow
         assert overflow is not None
         sim.fail("stall_before_headers", times=HELD)
@@ -229,12 +239,36 @@ def test_what_goes_wrong_there_is_reported_here(tmp_path: Path) -> None:
         sim.release()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lets a program choose")
+def test_both_processes_are_bound_to_processors_of_their_own(tmp_path: Path) -> None:
+    everywhere = os.sched_getaffinity(0)
+    affinity = Affinity()
+
+    def places(process: int) -> set[int]:
+        threads = [int(name) for name in os.listdir(f"/proc/{process}/task")]
+        return set().union(*(os.sched_getaffinity(thread) for thread in threads))
+
+    def are_apart(other: int) -> bool:
+        ours, theirs = os.sched_getaffinity(0), places(other)
+        return len(ours) == len(theirs) == 1 and not ours & theirs
+
+    try:
+        with simulator() as sim, hard_pressed(sim, tmp_path, affinity=affinity) as (house, second):
+            (other,) = second.processes or ()
+            assert house.wait_for(lambda: are_apart(other))
+    finally:
+        affinity.free()
+        os.sched_setaffinity(0, everywhere)  # the thread that frees the others is not among them
+
+
 def test_where_none_can_be_started_one_process_serves(tmp_path: Path) -> None:
     def launch(theirs: socket.socket) -> Process:
         raise OSError("no more processes")
 
-    arguments = {"launch": launch, "processor": time.monotonic}
-    with simulator() as sim, served(sim, tmp_path, overflow=arguments) as house:
+    with (
+        simulator() as sim,
+        served(sim, tmp_path, overflow={"launch": launch}, load=always_busy()) as house,
+    ):
         sim.fail("delay", times=None, delay_s=0.6)
         askers = [threading.Thread(target=house.ask, kwargs={"body": HELLO}) for _ in range(3)]
         for asker in askers:

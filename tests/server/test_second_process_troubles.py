@@ -20,7 +20,7 @@ from freellm_cli.server import worker_link
 from freellm_cli.server.connection import Connection, Limits
 from freellm_cli.server.crew import Crew
 from freellm_cli.server.options import Options
-from freellm_cli.server.overflow import Overflow
+from freellm_cli.server.overflow import BUSY_LOOKS, Overflow
 from freellm_cli.server.worker_launch import Process, launch_worker
 from freellm_cli.server.worker_link import Link, LinkBroken
 from freellm_cli.server.worker_process import begin_with
@@ -107,14 +107,14 @@ def test_one_that_cannot_begin_is_told_of_and_not_started_again_at_once(tmp_path
     launched = Launched(launch)
     now = [0.0]
     inside = Inside()
-    overflow = Overflow({}, launch=launched, processor=lambda: now[0], monotonic=lambda: now[0])
+    overflow = Overflow({}, launch=launched, monotonic=lambda: now[0])
     overflow.lead_to(inside)
 
     def busy_for(seconds: float) -> None:
         until = now[0] + seconds
         while now[0] < until:
             now[0] += 0.3
-            overflow.look(5)
+            overflow.look(1.0, 5)
             assert overflow.wait(PATIENCE)
 
     busy_for(30)
@@ -190,14 +190,10 @@ class Played:
 @contextmanager
 def played(**more: Any) -> Iterator[tuple[Overflow, Inside, Launched]]:
     inside, launched = Inside(), Launched(Played)
-    now = [0.0]
-    overflow = Overflow(
-        {}, launch=launched, processor=lambda: now[0], monotonic=lambda: now[0], **more
-    )
+    overflow = Overflow({}, launch=launched, **more)
     overflow.lead_to(inside)
-    for _ in range(3):
-        now[0] += 0.3
-        overflow.look(5)
+    for _ in range(BUSY_LOOKS):
+        overflow.look(1.0, 5)
     until = threading.Event()
     while not overflow.is_helping:
         until.wait(0.005)

@@ -99,9 +99,9 @@ def test_a_wait_for_a_limit_is_told(tmp_path: Path, path: str) -> None:
 
 def test_a_wait_is_a_field_of_the_json_line_and_short_ones_are_not_spoken_of() -> None:
     entry = Entry("POST", "/v1/chat/completions", "req_1")
-    entry.has_waited(0.06)
+    entry.on_wait(None, 0.06)
     assert "waited" not in logged(entry)
-    entry.has_waited(19.0)
+    entry.on_wait(None, 19.0)
     assert "waited 19 s for a limit" in logged(entry)
     assert json.loads(logged(entry, as_json=True))["waited_ms"] == 19_060.0
 

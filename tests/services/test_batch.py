@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from freellm_cli.core.errors import FreellmError, UsageError
+from freellm_cli.core.errors import CredentialRefused, FreellmError, UsageError
+from freellm_cli.core.verdicts import Verdict
 from freellm_cli.services.batch import Batch, BatchOptions, Progress
-from freellm_cli.services.batch_file import BadLine, Defaults, rows, survey
+from freellm_cli.services.batch_file import BadLine, Defaults, Survey, rows, survey
+from freellm_cli.services.batch_forecast import plan_groups
 from freellm_cli.services.batch_journal import (
     DONE,
     NEW,
@@ -22,6 +24,7 @@ from freellm_cli.services.batch_journal import (
     begin,
     replay,
 )
+from freellm_cli.services.batch_refusals import Refusals
 from freellm_cli.services.batch_width import Width
 from freellm_cli.services.results import Result
 from freellm_cli.simulator.server import Simulator
@@ -106,7 +109,30 @@ def test_openai_lines_come_back_in_openai_s_shape(home: Household, tmp_path: Pat
     assert chat["status_code"] == vectors["status_code"] == 200
     assert chat["body"]["choices"][0]["message"]["content"]
     assert [item["index"] for item in vectors["body"]["data"]] == [0, 1]
+    stories = {each["asked"]: each["face"] for each in home.runtime.ledger.requests()}
+    assert stories == {"": "batch", "gemini/gemini-embedding-001": "batch"}
     assert found["a"]["error"] is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"model": FLASH, "messages": [{"role": "user", "content": "hi"}]},
+        {"model": "gemini/gemini-embedding-001", "input": "hi"},
+        {"model": "auto", "input": "hi"},
+    ],
+)
+def test_what_is_private_goes_to_nobody_who_trains_on_it(
+    home: Household, sim: Simulator, tmp_path: Path, body: dict[str, Any]
+) -> None:
+    url = "/v1/embeddings" if "input" in body else "/v1/chat/completions"
+    path = tmp_path / "in.jsonl"
+    path.write_text(json.dumps({"custom_id": "a", "url": url, "body": body}) + "\n")
+    with pytest.raises(FreellmError) as caught:
+        run(home, str(path), private=True)
+    assert caught.value.exit_code == 3
+    assert "train on prompts" in f"{caught.value} {caught.value.hint}"
+    assert sim.counts.requests == 0
 
 
 def test_a_row_that_cannot_be_asked_is_an_error_row(home: Household, tmp_path: Path) -> None:
@@ -132,24 +158,63 @@ def test_a_row_that_the_provider_fails_gets_another_chance(
     assert result.data["answered"] == 3
 
 
-def test_a_refused_key_ends_the_batch_and_leaves_it_resumable(
-    home: Household, sim: Simulator, tmp_path: Path
+@pytest.mark.parametrize("width", [1, 2, 6])
+def test_refused_keys_end_the_batch_at_once_and_leave_it_resumable(
+    home: Household, sim: Simulator, tmp_path: Path, width: int
 ) -> None:
+    unlimit(home, concurrent=1)
+    sim.fail("delay", delay_s=0.1, times=2)  # so that each row has one key at first
     sim.key("k1").bad()
     sim.key("k2").bad()
     out, path = tmp_path / "out.jsonl", prompts(tmp_path, 30)
-    with pytest.raises(FreellmError) as refused:
-        run(
-            home, path, out=str(out), width=1
-        )  # beside each other, each may wait for the other's key
-    assert refused.value.exit_code in (3, 4)
+    with pytest.raises(CredentialRefused, match=r"gemini-1.*gemini-2") as refused:
+        run(home, path, out=str(out), width=width)
     assert "--resume" in refused.value.hint
     assert len(asked(sim)) < 30
+    doubts = [(rest.key, rest.strikes) for rest in home.runtime.ledger.rests()]
+    assert sorted(doubts) == [("credential:gemini-1", 1), ("credential:gemini-2", 1)]
     sim.key("k1").good()
     for rest in home.runtime.ledger.rests():
         home.runtime.ledger.wake(rest.key)
     run(home, path, out=str(out), resume=True)
     assert sorted(row["row"] for row in answers(out)) == list(range(1, 31))
+
+
+def test_rows_of_several_models_end_likewise_when_no_key_is_left(
+    home: Household, sim: Simulator, tmp_path: Path
+) -> None:
+    unlimit(home, concurrent=1)
+    sim.fail("delay", delay_s=0.1, times=2)
+    sim.key("k1").bad()
+    sim.key("k2").bad()
+    path = tmp_path / "in.jsonl"
+    bodies = [{"model": model} for model in (FLASH, "gemini/gemini-2.5-flash-lite")] * 10
+    path.write_text("".join(json.dumps({"prompt": "hi", **body}) + "\n" for body in bodies))
+    with pytest.raises(CredentialRefused):
+        run(home, str(path), out=str(tmp_path / "out.jsonl"), width=2)
+    assert {rest.strikes for rest in home.runtime.ledger.rests()} == {1}
+    assert len(asked(sim)) < 20
+
+
+def test_a_key_is_refused_until_it_answers_and_others_are_not_blamed(home: Household) -> None:
+    groups = plan_groups(home.runtime, survey_of_one(home.folder), private=False)
+    first, second = groups[0].targets
+    refusals = Refusals(home.runtime, groups)
+    refusals.note(first, Verdict("auth_invalid", "key", message="the key k1 is wrong"))
+    assert refusals.of_all() is None
+    for kind, scope in (("rate_limited_minute", "key"), ("auth_forbidden", "model")):
+        refusals.note(second, Verdict(kind, scope))
+        assert refusals.of_all() is None
+    refusals.note(second, Verdict("key_suspended", "key"))
+    told = refusals.of_all()
+    assert told is not None
+    assert "is wrong" in told.message
+    refusals.answered("gemini-1")
+    assert refusals.of_all() is None
+
+
+def survey_of_one(folder: Path) -> Survey:
+    return survey(prompts(folder, 1), "auto", Defaults(model=FLASH))
 
 
 def test_the_reserve_is_left_for_others(home: Household, sim: Simulator, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from freellm_cli.core.errors import CallerGone, NoCredential, UpstreamTimeout
+from freellm_cli.core.errors import CallerGone, NoCredential, NotServed, UpstreamTimeout
 from freellm_cli.core.needs import Needs
 from freellm_cli.services.pool import Pool
 from freellm_cli.simulator.server import Simulator
@@ -149,6 +149,67 @@ def test_a_rule_may_name_the_model_itself_as_its_fallback(home: Household, sim: 
     home.config(f'[[routes]]\nuse = ["{GROQ}", "{FLASH}"]')
     sim.fail("no_model", provider="groq", times=None)
     assert home.ask(model=FLASH).answerer.model_id == FLASH
+
+
+NEW = "groq/new-one"
+
+
+def test_what_no_provider_has_goes_to_the_alias_for_unknown_names(
+    home: Household, sim: Simulator
+) -> None:
+    home.keys("groq", "k1").keys("gemini", "k2").config(f'[aliases]\n"*" = "{FLASH}"')
+    sim.model("new-one", provider="groq").missing()
+    first, again = home.ask(model=NEW), home.ask(model=NEW)
+    assert targets(first) == [("groq-1", "model_not_found"), ("gemini-1", "ok")]
+    assert targets(again) == [("gemini-1", "ok")], "it is known now, and not asked again"
+    for answer in (first, again):
+        assert answer.notices == (f"no provider serves {NEW}; {FLASH} answers instead",)
+        answer.completion()
+    story = home.run("why").out
+    assert NEW in story
+    assert FLASH in story
+
+
+@pytest.mark.parametrize("star", [f'"*" = "{GROQ}"', '"*" = "nothing"', '"*" = "gemini/x"'])
+def test_a_name_that_leads_nowhere_is_told_by_itself(
+    home: Household, sim: Simulator, star: str
+) -> None:
+    home.keys("groq", "k1").config(f"[aliases]\n{star}")
+    for name in (NEW, GROQ):
+        sim.model(name.partition("/")[2], provider="groq").missing()
+    with pytest.raises(NotServed, match=f"no provider serves {NEW}"):
+        home.ask(model=NEW)
+
+
+def test_an_alias_is_no_unknown_name(home: Household, sim: Simulator) -> None:
+    home.keys("groq", "k1").keys("gemini", "k2")
+    home.config(f'[aliases]\nmine = "{NEW}"\n"*" = "{FLASH}"')
+    sim.model("new-one", provider="groq").missing()
+    with pytest.raises(NotServed):
+        home.ask(model="mine")
+    assert {seen.provider for seen in sim.seen} == {"groq"}
+
+
+def test_an_alias_with_a_slip_in_it_answers_and_the_slip_is_told(home: Household) -> None:
+    home.keys("gemini", "k2").config(f'[aliases]\nsmart = ["gemini/gemini-2.5-flahs", "{FLASH}"]')
+    slip = "no model, family or alias is called 'gemini/gemini-2.5-flahs'; in config.toml 'smart'"
+    done = home.run("chat", "-m", "smart", "hi")
+    assert done.code == 0
+    assert done.err.count(slip) == 1
+    for told in (home.run("why", "--json"), home.run("route", "smart", "--json")):
+        assert slip in told.out
+    home.config('[aliases]\nsmart = ["gemini/gemini-2.5-flahs", "smrt"]')
+    nobody = home.run("chat", "-m", "smart", "hi")
+    assert nobody.code == 2
+    assert slip in nobody.err
+
+
+def test_a_person_is_told_who_answers_for_an_unknown_name(home: Household, sim: Simulator) -> None:
+    home.keys("groq", "k1").keys("gemini", "k2").config(f'[aliases]\n"*" = "{FLASH}"')
+    sim.model("new-one", provider="groq").missing()
+    done = home.run("chat", "-m", NEW, "hi")
+    assert done.code == 0
+    assert f"no provider serves {NEW}; {FLASH} answers instead" in done.err
 
 
 def test_private_keeps_prompts_from_who_trains_on_them(home: Household, sim: Simulator) -> None:

@@ -13,11 +13,19 @@ class Told:
     def __init__(self, *, counts_down: bool = False) -> None:
         self.clock = SteppingClock()
         self.words: list[str] = []
+        self.begun: float | None = None
         self.teller = WaitTeller(self.clock, self.words.append, counts_down=counts_down)
 
-    def wait(self, seconds: float, *reasons: Reason, ticket: int = 1, sure: bool = True) -> None:
+    def wait(self, seconds: float, *reasons: Reason, sure: bool = True) -> None:
         """The request goes to sleep, its turn expected so many seconds from now."""
-        self.teller(Wait(self.clock.now() + seconds, sure, 1.0, ticket, 3, reasons))
+        now = self.clock.now()
+        self.begun = now if self.begun is None else self.begun
+        self.teller(Wait(now + seconds, sure, 1.0, 1, 3, reasons), now - self.begun)
+
+    def is_over(self) -> None:
+        assert self.begun is not None
+        self.teller(None, self.clock.now() - self.begun)
+        self.begun = None
 
     def reason(self, target: str, seconds: float, text: str = MINUTE) -> Reason:
         return Reason(target, "limit", text, self.clock.now() + seconds)
@@ -78,9 +86,10 @@ def test_who_only_stands_in_line_is_told_so() -> None:
 
 def test_each_wait_of_a_request_is_told() -> None:
     told = Told()
-    told.wait(9, told.reason("a", 9), ticket=1)
+    told.wait(9, told.reason("a", 9))
     told.clock.advance(9)
-    told.wait(9, told.reason("a", 9, "the provider rests: no address."), ticket=2)
+    told.is_over()
+    told.wait(9, told.reason("a", 9, "the provider rests: no address."))
     assert told.words[1] == "waiting 9 s for a: the provider rests: no address"
 
 

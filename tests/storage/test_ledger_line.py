@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from freellm_cli.core.limits import guard_s
+from freellm_cli.core.rotation import Candidate
 from freellm_cli.services.system_clock import SystemClock
 from freellm_cli.storage import ledger_look
-from freellm_cli.storage.ledger import Lease, Ledger, Refused, Wait
+from freellm_cli.storage.ledger import Lease, Ledger, OnWait, Refused, Wait
 from tests.support.ledgers import House, ask, house, refuse, spend, take, wait
 from tests.support.targets import at_once, per_day, per_minute, pool, target
 
@@ -233,22 +234,48 @@ def sleeper(home: House, naps: list[float]) -> object:
     return pause
 
 
+class Told:
+    """An `OnWait`: the seconds that were told before each nap, and at each end."""
+
+    def __init__(self) -> None:
+        self.naps: list[float] = []
+        self.ends: list[float] = []
+
+    def __call__(self, found: Wait | None, seconds: float) -> None:
+        (self.ends if found is None else self.naps).append(seconds)
+
+
+def ask_and_wait(home: House, ledger: Ledger, one: Candidate, on_wait: OnWait) -> None:
+    ledger.acquire_or_wait(
+        [one], tokens=1, request_id="r", deadline=home.clock.now() + 100, on_wait=on_wait
+    )
+
+
 def test_waiting_ends_with_the_lease(home: House) -> None:
     naps: list[float] = []
     ledger = home.ledger(pause=sleeper(home, naps))
     one = target("a", per_minute(1))
     spend(ledger, one)
-    told: list[Wait] = []
-    found = ledger.acquire_or_wait(
-        [one],
-        tokens=1,
-        request_id="r",
-        deadline=home.clock.now() + 100,
-        on_wait=told.append,
-    )
+    found = ledger.acquire_or_wait([one], tokens=1, request_id="r", deadline=home.clock.now() + 100)
     assert isinstance(found, Lease)
     assert sum(naps) == pytest.approx(SPAN, abs=0.01)
-    assert len(told) == len(naps)
+
+
+def test_a_wait_is_told_before_each_nap_and_when_it_is_over(home: House) -> None:
+    naps: list[float] = []
+    ledger = home.ledger(pause=sleeper(home, naps))
+    one = target("a", per_minute(1))
+    spend(ledger, one)
+    told = Told()
+    ask_and_wait(home, ledger, one, on_wait=told)
+    assert told.naps == pytest.approx([sum(naps[:count]) for count in range(len(naps))])
+    assert told.ends == pytest.approx([sum(naps)])
+
+
+def test_who_need_not_wait_is_told_of_no_wait(home: House) -> None:
+    told = Told()
+    ask_and_wait(home, home.ledger(), target("a", per_minute(1)), on_wait=told)
+    assert (told.naps, told.ends) == ([], [])
 
 
 def test_waiting_can_be_given_up_and_leaves_no_ticket(home: House) -> None:
@@ -256,26 +283,33 @@ def test_waiting_can_be_given_up_and_leaves_no_ticket(home: House) -> None:
     ledger = home.ledger(pause=sleeper(home, naps))
     one = target("a", per_minute(1))
     spend(ledger, one)
+    told = Told()
     found = ledger.acquire_or_wait(
         [one],
         tokens=1,
         request_id="r",
         deadline=home.clock.now() + 100,
         abandoned=lambda: len(naps) >= 2,
+        on_wait=told,
     )
     assert isinstance(found, Refused)
+    assert told.ends == pytest.approx([sum(naps)])
     assert wait(ledger, one).position == 0
 
 
 def test_an_error_while_waiting_leaves_no_ticket(home: House) -> None:
     def interrupted(woken: threading.Event, seconds: float) -> None:
+        home.clock.advance(seconds)
         raise KeyboardInterrupt
 
     ledger = home.ledger(pause=interrupted)
     one = target("a", per_minute(1))
     spend(ledger, one)
+    told = Told()
     with pytest.raises(KeyboardInterrupt):
-        ledger.acquire_or_wait([one], tokens=1, request_id="r", deadline=home.clock.now() + 100)
+        ask_and_wait(home, ledger, one, on_wait=told)
+    (seconds,) = told.ends
+    assert seconds > 0
     assert wait(ledger, one).position == 0
 
 
@@ -308,7 +342,7 @@ def test_a_thread_is_woken_when_a_lease_of_its_process_ends(tmp_path: Path) -> N
                 tokens=1,
                 request_id="s",
                 deadline=time.time() + 30,
-                on_wait=lambda _: waits.set(),
+                on_wait=lambda found, seconds: waits.set(),
             )
         )
 

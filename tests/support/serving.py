@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 
 from freellm_cli.core.secret import Secret
 from freellm_cli.server.access_log import AccessLog
+from freellm_cli.server.affinity import Affinity
 from freellm_cli.server.app import App
+from freellm_cli.server.load import Load
 from freellm_cli.server.options import Options
 from freellm_cli.server.overflow import Overflow
 from freellm_cli.server.worker_process import begin_with
@@ -106,12 +108,15 @@ def served(
     providers: Mapping[str, int] | None = None,
     models: Mapping[str, str] | None = None,
     overflow: Mapping[str, Any] | None = None,
+    affinity: Affinity | None = None,
+    load: Load | None = None,
     **options: Any,
 ) -> Iterator[Served]:
     """A server on a free port. `providers`: how many keys each has (acme: 1); all are played by `sim`.
 
     `settings`: dotted names over config.toml; `options`: fields of `Options`. Faults of the server itself
-    fail the test at the end. `overflow`: arguments of `Overflow`, for a second process.
+    fail the test at the end. `overflow`: arguments of `Overflow`, for a second process; `load`: how busy
+    this one believes to be.
     """
     keys = dict(providers or {"acme": 1})
     overrides: dict[str, object] = dict(settings or {})
@@ -140,6 +145,8 @@ def served(
         notice=notices.append,
         crash=crashes.append,
         overflow=None if overflow is None else Overflow(begin, **overflow),
+        affinity=affinity,
+        load=load,
     )
     app.start()
     house = Served(app, runtime, sim, lines)
