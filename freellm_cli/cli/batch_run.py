@@ -44,7 +44,8 @@ def run_batch(face: Face, words: BatchWords) -> int:
     if words.out is None and not words.plan:
         face.require_output()
     with _source(face, words) as path:
-        batch = Batch(face.runtime, path, _options(words))
+        called = "standard input" if words.source == "-" else ""
+        batch = Batch(face.runtime, path, _options(words), called=called)
         if words.plan:
             return render(face, batch.plan())
         for notice in batch.notices():

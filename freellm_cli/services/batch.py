@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from freellm_cli.services.batch_file import Survey, survey
 from freellm_cli.services.batch_forecast import Forecast, GroupPlan, forecast, plan_groups
-from freellm_cli.services.batch_output import open_output
+from freellm_cli.services.batch_output import done_so_far, open_output
 from freellm_cli.services.batch_run import BatchRun
 from freellm_cli.services.batch_values import BatchOptions, Progress, Watch
 from freellm_cli.services.batch_width import Width, width_for
@@ -23,8 +23,11 @@ __all__ = ["Batch", "BatchOptions", "Progress", "Watch"]
 class Batch:
     """One batch: `plan()` it, then `run()` it."""
 
-    def __init__(self, runtime: Runtime, path: str, options: BatchOptions) -> None:
-        """Reads the whole input and finds where its rows could go; sends nothing.
+    def __init__(
+        self, runtime: Runtime, path: str, options: BatchOptions, *, called: str = ""
+    ) -> None:
+        """Reads the whole input and finds where its rows could go; sends nothing. `called`: what the input is
+        to be called, if not by its path.
 
         Raises BadLine with the number of a half-written line, UsageError, and what routing raises
         when no row can be asked.
@@ -33,27 +36,45 @@ class Batch:
         self._runtime = runtime
         self._options = options
         self._reserve = settings.reserve if options.reserve is None else options.reserve
-        self.survey: Survey = survey(path, options.format, options.defaults)
+        self.survey: Survey = survey(path, options.format, options.defaults, called=called)
         self.groups: list[GroupPlan] = plan_groups(runtime, self.survey, private=options.private)
         targets = {item.candidate.key: item for group in self.groups for item in group.targets}
         self.width: Width = width_for(list(targets.values()), options.width or settings.width)
 
-    def forecast(self) -> Forecast:
-        """When the whole of it would be done if it began now."""
-        return forecast(self._runtime, self.groups, reserve=self._reserve, width=self.width.most)
+    def forecast(self, share_left: float = 1.0) -> Forecast:
+        """When it would be done if it began now. `share_left`: of its rows that are to be asked."""
+        return forecast(
+            self._runtime,
+            self.groups,
+            share_left=share_left,
+            reserve=self._reserve,
+            width=self.width.most,
+        )
+
+    def _already_done(self) -> int:
+        options = self._options
+        if not (options.resume and options.out):
+            return 0
+        return done_so_far(self._runtime, self.survey, options.out, ordered=options.ordered)
 
     def plan(self) -> Result:
-        """The forecast, for a person and as data: {"rows", "tokens", "faulty", "width", "starts_in_s",
-        "ends_in_s", "groups": [{"model", "rows", "tokens", "problem"}], "by_target"}."""
-        ahead = self.forecast()
+        """The forecast, for a person and as data: {"rows", "already_done", "tokens", "faulty", "width",
+        "starts_in_s", "ends_in_s", "groups": [{"model", "rows", "tokens", "problem"}], "by_target"}.
+
+        Of a batch that is resumed, "already_done" rows are not asked again; the times and "by_target" are of
+        the others. Raises as `run` does for an output that is not this batch's.
+        """
+        total, done = len(self.survey.numbers), self._already_done()
+        ahead = self.forecast((total - done) / total)
         now = self._runtime.clock.now()
         data = {
-            "rows": len(self.survey.numbers),
+            "rows": total,
+            "already_done": done,
             "tokens": ahead.tokens,
             "faulty": self.survey.faulty,
             "width": self.width.most,
             "starts_in_s": _rounded(ahead.starts_at, now),
-            "ends_in_s": _rounded(ahead.ends_at, now),
+            "ends_in_s": _rounded(ahead.ends_at if done < total else now, now),
             "groups": [
                 {
                     "model": group.model,
@@ -67,8 +88,12 @@ class Batch:
         }
         facts = Facts(
             (
-                ("rows", f"{data['rows']:,} (about {ahead.tokens:,} prompt tokens)"),
-                ("done in", Cell(_spelled(ahead.ends_at, now), "strong")),
+                ("rows", f"{total:,} (about {ahead.tokens:,} prompt tokens)"),
+                *((("left", f"{total - done:,}"),) if done else ()),
+                (
+                    "done in",
+                    Cell(_spelled(ahead.ends_at, now) if done < total else "no time", "strong"),
+                ),
                 ("at once", f"up to {self.width.most}"),
             )
         )

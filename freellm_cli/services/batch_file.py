@@ -67,8 +67,9 @@ class BadLine(UsageError):
     """A line that is no row; nothing has been sent."""
 
 
-def survey(path: str, asked_format: str, defaults: Defaults) -> Survey:
-    """Reads every line once, so that a mistake in the last one is found before the first call.
+def survey(path: str, asked_format: str, defaults: Defaults, *, called: str = "") -> Survey:
+    """Reads every line once, so that a mistake in the last one is found before the first call. `called`: what
+    the file is called in messages, if not by its path.
 
     Raises BadLine with the line's number; UsageError for a file that cannot be read or is empty.
     """
@@ -93,7 +94,7 @@ def survey(path: str, asked_format: str, defaults: Defaults) -> Survey:
             groups[key] = known._replace(rows=known.rows + 1, tokens=tokens)
     if not numbers:
         raise UsageError(
-            f"{path} holds no rows", hint="one prompt a line, or one JSON object a line"
+            f"{called or path} holds no rows", hint="one prompt a line, or one JSON object a line"
         )
     return Survey(path, form, digest.hexdigest(), numbers, groups, faulty)
 

@@ -147,6 +147,29 @@ def replay(path: str, results: str, header: Header, states: States) -> None:
 
     Raises UsageError when the journal belongs to another batch, StoreError when it cannot be read.
     """
+    reading, good = _read(path, results, header, states)
+    os.truncate(path, good)
+    if reading.size > reading.end:
+        os.truncate(results, reading.end)
+    if reading.lost:
+        descriptor = _append(path)
+        try:
+            text = "".join(f"v {row} {start}\n" for row, start in reading.lost.items())
+            write_all(descriptor, text.encode(), path)
+        finally:
+            os.close(descriptor)
+
+
+def done_in(path: str, results: str, header: Header, highest: int) -> int:
+    """How many rows a journal knows as answered; changes nothing. `highest`: number of a row. Raises as
+    `replay`."""
+    states = States(highest, places=False)
+    _read(path, results, header, states)
+    return states.done
+
+
+def _read(path: str, results: str, header: Header, states: States) -> tuple[_Replay, int]:
+    """Into `states`, and the size of what is whole of the journal."""
     good = 0
     reading = _Replay(states, results)
     try:
@@ -160,16 +183,7 @@ def replay(path: str, results: str, header: Header, states: States) -> None:
         reading.close()
     if good == 0:
         raise StoreError(f"{path} is empty", hint="start anew with --force")
-    os.truncate(path, good)
-    if reading.size > reading.end:
-        os.truncate(results, reading.end)
-    if reading.lost:
-        descriptor = _append(path)
-        try:
-            text = "".join(f"v {row} {start}\n" for row, start in reading.lost.items())
-            write_all(descriptor, text.encode(), path)
-        finally:
-            os.close(descriptor)
+    return reading, good
 
 
 def _whole_lines(path: str) -> Iterator[tuple[bytes, int]]:

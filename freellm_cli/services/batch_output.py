@@ -10,8 +10,22 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from freellm_cli.core.errors import UsageError
-from freellm_cli.services.batch_journal import DONE, Header, Journal, States, begin, replay
-from freellm_cli.storage.files import remove_files, store_error, write_all
+from freellm_cli.services.batch_journal import (
+    DONE,
+    Header,
+    Journal,
+    States,
+    begin,
+    done_in,
+    replay,
+)
+from freellm_cli.storage.files import (
+    read_private,
+    remove_files,
+    store_error,
+    write_all,
+    write_private,
+)
 from freellm_cli.storage.locks import FileLock, Held, LockTimeout
 
 if TYPE_CHECKING:
@@ -129,7 +143,7 @@ def open_output(
     batch that runs already), StoreError.
     """
     highest = survey.numbers[-1]
-    header = Header(survey.digest, len(survey.numbers), ordered)
+    header = _header(survey, ordered)
     if out is None:
         if resume or force:
             raise UsageError(
@@ -140,43 +154,78 @@ def open_output(
         raise UsageError("the output is the input", hint="name another file with -o")
     if os.path.isdir(out):
         raise UsageError(f"{out} is a folder", hint="name a file with -o")
-    lock = _lock(runtime, out)
+    place = _place_of(runtime, out)
+    lock = _lock(runtime, place, out)
     try:
-        return _kept(survey, header, out, lock, resume=resume, force=force)
+        return _kept(survey, header, out, place, lock, resume=resume, force=force)
     except BaseException:
         lock.release()
         raise
 
 
+def done_so_far(runtime: Runtime, survey: Survey, out: str, *, ordered: bool) -> int:
+    """How many rows need no asking any more if `out` is resumed. Raises UsageError, StoreError."""
+    header = _header(survey, ordered)
+    journal, results = _files(out, ordered)
+    if os.path.exists(journal):
+        return done_in(journal, results, header, survey.numbers[-1])
+    if os.path.exists(out) and _is_complete(out, header, _place_of(runtime, out)):
+        return header.rows
+    return 0
+
+
+def _header(survey: Survey, ordered: bool) -> Header:
+    return Header(survey.digest, len(survey.numbers), ordered)
+
+
+def _files(out: str, ordered: bool) -> tuple[str, str]:
+    """The journal beside `out`, and the file that takes the answers as they come."""
+    return out + ".journal", out + ".part" if ordered else out
+
+
 def _kept(
-    survey: Survey, header: Header, out: str, lock: Held, *, resume: bool, force: bool
+    survey: Survey, header: Header, out: str, place: str, lock: Held, *, resume: bool, force: bool
 ) -> Output | None:
-    journal = out + ".journal"
-    results = out + ".part" if header.ordered else out
+    """`place`: where is kept which batch made `out`."""
+    journal, results = _files(out, header.ordered)
     if force:
         remove_files(out, results, journal, doing="overwrite")
-    states = States(survey.numbers[-1], places=header.ordered)
-    if os.path.exists(journal):
-        if not resume:
-            raise UsageError(
-                f"a batch into {out} was interrupted",
-                hint="--resume goes on with it, --force starts anew",
-            )
-        replay(journal, results, header, states)
-    elif os.path.exists(out):
-        if resume and _lines(out) >= header.rows:
+    goes_on = os.path.exists(journal)
+    if not goes_on and os.path.exists(out):
+        if resume and _is_complete(out, header, place):
             lock.release()
             return None
         raise UsageError(
             f"{out} exists, and no journal of a batch is beside it",
             hint="name another file, or overwrite it with --force",
         )
-    else:
+    states = States(survey.numbers[-1], places=header.ordered)
+    if not goes_on:
         begin(journal, header)
-        resume = False
-    written = Journal(journal, results, states, resume=resume)
+    elif resume:
+        replay(journal, results, header, states)
+    else:
+        raise UsageError(
+            f"a batch into {out} was interrupted",
+            hint="--resume goes on with it, --force starts anew",
+        )
+    written = Journal(journal, results, states, resume=goes_on)
+    return _with_end(written, header, out, place, lock, survey.numbers)
+
+
+def _with_end(
+    written: Journal, header: Header, out: str, place: str, lock: Held, numbers: array[int]
+) -> Output:
+    def leave(finished: bool) -> None:
+        try:
+            if finished:
+                write_private(f"{place}.done", header.digest.encode())
+        finally:
+            lock.release()
+
+    _, results = _files(out, header.ordered)
     if not header.ordered:
-        return Kept(written, lambda finished: lock.release())
+        return Kept(written, leave)
     sink = _sink(out)
 
     def end(finished: bool) -> None:
@@ -184,11 +233,9 @@ def _kept(
         os.close(sink)
         if finished:
             remove_files(results)
-        lock.release()
+        leave(finished)
 
-    return InOrder(
-        Kept(written, end), results, survey.numbers, lambda line: write_all(sink, line, out)
-    )
+    return InOrder(Kept(written, end), results, numbers, lambda line: write_all(sink, line, out))
 
 
 def _piped(survey: Survey, header: Header, write: Write) -> Output:
@@ -200,15 +247,30 @@ def _piped(survey: Survey, header: Header, write: Write) -> Output:
     return InOrder(kept, results, survey.numbers, write)
 
 
-def _lock(runtime: Runtime, out: str) -> Held:
+def _place_of(runtime: Runtime, out: str) -> str:
+    """Where our own files about `out` begin."""
     import hashlib
 
     name = hashlib.sha256(os.path.realpath(out).encode("utf-8", "surrogateescape")).hexdigest()
-    path = f"{runtime.paths.state}/batch/{name[:16]}.lock"
+    return f"{runtime.paths.state}/batch/{name[:16]}"
+
+
+def _lock(runtime: Runtime, place: str, out: str) -> Held:
     try:
-        return FileLock(path, runtime.clock).hold(0)
+        return FileLock(f"{place}.lock", runtime.clock).hold(0)
     except LockTimeout as exc:
         raise UsageError(f"another freellm writes a batch into {out} now") from exc
+
+
+def _is_complete(out: str, header: Header, place: str) -> bool:
+    """Whether `out` holds the answers to this very input. Raises UsageError when they are to another."""
+    answered = read_private(f"{place}.done")  # None for a file that came from elsewhere
+    if answered not in (None, header.digest.encode()):
+        raise UsageError(
+            f"{out} is complete, and its input has changed since",
+            hint="name another file with -o, or overwrite it with --force",
+        )
+    return _lines(out) >= header.rows
 
 
 def _sink(out: str) -> int:

@@ -63,6 +63,12 @@ def test_the_plan_as_json_is_the_whole_output(home: Household, sim: Simulator) -
     assert plan["ends_in_s"] > seconds_to_pacific_midnight() - 60
 
 
+def test_an_empty_pipe_is_called_standard_input(home: Household) -> None:
+    outcome = home.run("batch", "-", stdin="")
+    assert outcome.code == 2
+    assert "standard input holds no rows" in outcome.err
+
+
 def test_the_summary_of_a_file_can_be_json(home: Household, tmp_path: Path) -> None:
     target = tmp_path / "out.jsonl"
     outcome = home.run("batch", "-", "-o", str(target), "--json", stdin="hello\n")

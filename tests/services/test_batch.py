@@ -344,6 +344,22 @@ def test_a_resumed_batch_that_is_complete_sends_nothing(
     assert sim.counts.requests == 3
 
 
+@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("rows_now", [2, 3, 4])
+def test_a_complete_batch_is_not_taken_for_that_of_a_changed_input(
+    home: Household, sim: Simulator, tmp_path: Path, rows_now: int, ordered: bool
+) -> None:
+    out, path = tmp_path / "out.jsonl", prompts(tmp_path, 3)
+    run(home, path, out=str(out), ordered=ordered)
+    before = out.read_bytes()
+    Path(path).write_text("".join(f'{{"prompt": "another {n}"}}\n' for n in range(rows_now)))
+    with pytest.raises(UsageError, match="its input has changed since"):
+        run(home, path, out=str(out), ordered=ordered, resume=True)
+    assert (out.read_bytes(), sim.counts.requests) == (before, 3)
+    run(home, path, out=str(out), ordered=ordered, force=True)
+    assert run(home, path, out=str(out), resume=True).data["already"] is True
+
+
 def test_the_plan_counts_days_and_sends_nothing(
     home: Household, sim: Simulator, tmp_path: Path
 ) -> None:
@@ -353,6 +369,30 @@ def test_the_plan_counts_days_and_sends_nothing(
     assert plan["ends_in_s"] > 86_400  # 40 a day with two keys
     assert set(plan["by_target"]) == {f"gemini-1/{FLASH}", f"gemini-2/{FLASH}"}
     assert sim.counts.requests == 0
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_the_plan_of_a_resumed_batch_is_for_the_rows_that_are_left(
+    home: Household, sim: Simulator, tmp_path: Path, ordered: bool
+) -> None:
+    sim.fail("delay", delay_s=0.05, times=None)
+    out, path = tmp_path / "out.jsonl", prompts(tmp_path, 20)
+    options = BatchOptions(out=str(out), ordered=ordered, resume=True)
+
+    def watch(progress: Progress) -> None:
+        if progress.done >= 5 and not progress.interrupted:
+            raise KeyboardInterrupt
+
+    assert Batch(home.runtime, path, options).plan().data["already_done"] == 0
+    left = Batch(home.runtime, path, options).run(watch, lambda line: None).data["left"]
+    files = {file: file.read_bytes() for file in tmp_path.glob("out*")}
+    plan = Batch(home.runtime, path, options).plan().data
+    assert (plan["rows"], plan["already_done"]) == (20, 20 - left)
+    assert sum(plan["by_target"].values()) == left
+    assert {file: file.read_bytes() for file in tmp_path.glob("out*")} == files
+    Batch(home.runtime, path, options).run(lambda progress: None, lambda line: None)
+    plan = Batch(home.runtime, path, options).plan().data
+    assert (plan["already_done"], plan["by_target"], plan["ends_in_s"]) == (20, {}, 0)
 
 
 def test_no_row_can_be_asked_without_a_key(tmp_path: Path, sim: Simulator) -> None:
