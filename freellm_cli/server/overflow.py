@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from freellm_cli.server import router, worker_link
 from freellm_cli.server.access_log import Entry
 from freellm_cli.server.connection import Connection
+from freellm_cli.server.processors import processors
 from freellm_cli.server.worker_launch import Process, launch_worker
 from freellm_cli.server.worker_link import Link, LinkBroken
 
@@ -346,10 +346,8 @@ def _ended(process: Process) -> int:
 
 
 def is_possible() -> bool:
-    """Whether connections can be handed over here, and a second processor is free to this process."""
-    may_use = getattr(os, "sched_getaffinity", None)
-    processors = len(may_use(0)) if may_use else os.cpu_count() or 1
-    return worker_link.is_possible and processors > 1
+    """Whether connections can be handed over here, and this process may use more than one processor."""
+    return worker_link.is_possible and processors() > 1
 
 
 def is_question(held: bytes) -> bool:
