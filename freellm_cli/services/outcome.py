@@ -267,9 +267,16 @@ def _not_served(asked: str, told: str) -> errors.NotServed:
     )
 
 
-def _limited(asked: str, refused: Refused, told: str) -> errors.AllLimited:
+def _limited(asked: str, refused: Refused, told: str) -> errors.FreellmError:
     from freellm_cli.services.wait_words import first_to_be_free
 
+    if not told and (reasons := _why_it_never_fits(refused)):
+        return errors.ContextTooLong(
+            f"the request is too long for the limits of {asked}: {reasons}",
+            hint="shorten it, or ask for a shorter answer (--max-tokens); "
+            "`freellm models --recommended` has models with wider limits",
+            client_hint="shorten it, or ask for a shorter answer (max_tokens)",
+        )
     reason = first_to_be_free(refused.reasons)
     fault = "" if told or reason is None else reason.fault
     message = f"every target of {asked} {'rests after a failure' if fault else 'is limited'}"
@@ -284,6 +291,14 @@ def _limited(asked: str, refused: Refused, told: str) -> errors.AllLimited:
         retry_after_s=refused.wait_s,
         daily=refused.daily,
     )
+
+
+def _why_it_never_fits(refused: Refused) -> str:
+    """Waiting is in vain where no target's limits hold the whole of it, however long they are left alone."""
+    too_large = [item for item in refused.reasons if item.why == "too_large"]
+    if {item.target for item in too_large} != {item.target for item in refused.reasons}:
+        return ""
+    return "; ".join(list(dict.fromkeys(item.text for item in too_large))[:3])
 
 
 def _upstream_error(
