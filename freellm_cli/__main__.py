@@ -11,14 +11,24 @@ _COLLECT_AFTER = 100_000
 
 def main() -> int:
     """Runs the command line of this process; returns its exit code."""
-    if sys.argv[1:] == ["--version"]:
-        from freellm_cli import __version__
-
-        print("freellm", __version__)
+    if sys.argv[1:] == ["--version"] and _told_version():
         return 0
     from freellm_cli.cli.front import run
 
     return run(sys.argv[1:])
+
+
+def _told_version() -> bool:
+    """The short way, past every buffer: False when nothing was written, and the long way tells why."""
+    import os
+
+    from freellm_cli import __version__
+
+    try:
+        os.write(sys.stdout.fileno(), f"freellm {__version__}\n".encode())
+    except (AttributeError, OSError, ValueError):  # no stream at all, a full one, one of a test
+        return False
+    return True
 
 
 def program() -> None:
