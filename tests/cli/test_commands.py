@@ -233,6 +233,8 @@ def test_a_fetched_list_is_kept_for_later(home: Household, sim: Simulator) -> No
         (["completion", "instal"], "did you mean `freellm completion install`?"),
         (["config", "get", "serve.prot"], "serve.port"),
         (["config", "set", "serve.prot", "1"], "serve.port"),
+        (["config", "set", "aliases", "auto"], "`freellm config get aliases` shows them"),
+        (["config", "set", "providers.groq", "x"], "write one like providers.groq.NAME"),
         (["config", "set", "serve.port", "many"], "serve.port"),
         (["completion", "tcsh"], "bash, zsh, fish, powershell"),
         (["why", "req_none"], "no request"),
@@ -298,6 +300,21 @@ def test_a_setting_is_set_read_and_taken_back_and_comments_stay(
     assert home.run("config", "unset", "serve.port").code == 0
     assert home.run("config", "get", "serve.port").out == "8000\n"
     assert file.read_text().startswith("# mine\n")
+
+
+def test_a_table_of_settings_is_read_as_a_whole(home: Household) -> None:
+    assert home.run("config", "get", "aliases").out == "nothing is set in aliases\n"
+    home.run("config", "set", 'aliases."gpt-4.1"', "auto")
+    home.run("config", "set", "providers.groq.first_token", "3")
+    assert 'aliases."gpt-4.1"  ["auto"]  file' in home.run("config", "get", "aliases").out
+    (one,) = json.loads(home.run("config", "get", "aliases", "--json").out)["settings"]
+    assert one == {"key": 'aliases."gpt-4.1"', "value": ["auto"], "source": "file"}
+    groq = home.run("config", "get", "providers.groq").out
+    assert "providers.groq.first_token" in groq
+    assert "gemini" not in groq
+    served = home.run("config", "get", "serve").out.splitlines()[1:]
+    assert len(served) > 9
+    assert all(line.startswith("serve.") for line in served)
 
 
 def test_a_refused_value_says_what_the_setting_is_and_usually_holds(home: Household) -> None:
