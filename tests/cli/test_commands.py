@@ -228,6 +228,10 @@ def test_a_fetched_list_is_kept_for_later(home: Household, sim: Simulator) -> No
         (["keys", "rm"], "did you mean `freellm keys remove`?"),
         (["history", "rm"], "did you mean `freellm history delete`?"),
         (["models", "--recomended"], "did you mean --recommended?"),
+        (["serve", "--ports", "80"], "did you mean --port?"),
+        (["chat", "--hlep"], "→ see `freellm chat --help`"),
+        (["history", "show", "--limit", "5"], "→ see `freellm history show --help`"),
+        (["keys", "export", "--format", "env"], "→ see `freellm keys export --help`"),
         (["chat", "--temperature", "warm", "hi"], "'warm' is no number"),
         (["serve", "--port", "80x"], "'80x' is no whole number"),
         (["completion", "instal"], "did you mean `freellm completion install`?"),
@@ -248,6 +252,25 @@ def test_a_slip_is_answered_with_what_was_probably_meant(
     outcome = home.run(*words)
     assert (outcome.code, outcome.out) == (2 if "many" not in words else 3, "")
     assert said in outcome.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nonsense", "--json"],
+        ["keys", "ad", "--json"],
+        ["keys", "label", "x", "--foo", "--json"],
+        ["--jsn", "keys", "--json"],
+        ["serve", "--port", "80x", "--json"],
+    ],
+)
+def test_a_slip_before_the_wish_for_json_is_told_as_json_too(
+    words: list[str], home: Household
+) -> None:
+    outcome = home.run(*words)
+    assert outcome.code == 2
+    assert json.loads(outcome.out)["error"]["exit_code"] == 2
+    assert outcome.err.startswith("error: ")
 
 
 # limits, why, route
