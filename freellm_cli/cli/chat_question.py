@@ -130,9 +130,7 @@ def _require_possible(options: ChatOptions) -> None:
 def piped_bytes(face: Face) -> bytes:
     """All of standard input; empty on a terminal. Raises UsageError when it is larger than STDIN_LIMIT."""
     if face.is_terminal(face.stdin):
-        raise UsageError(
-            "standard input is the terminal", hint="pipe something in: … | freellm chat"
-        )
+        raise UsageError("standard input is the terminal", hint="pipe something in: … | freellm …")
     stream = getattr(face.stdin, "buffer", None)
     try:
         data = stream.read(STDIN_LIMIT + 1) if stream is not None else face.stdin.read().encode()

@@ -156,6 +156,35 @@ def test_keys_travel_through_a_file(home: Household, tmp_path: Path) -> None:
     home.run("keys", "remove", "groq-1", "--yes")
     assert "stored as groq-" in home.run("keys", "import", str(file), "--no-check").out
     assert "already stored" in home.run("keys", "import", str(file), "--no-check").out
+    home.run("keys", "remove", "groq-2", "--yes")
+    assert "stored as groq-" in home.run("keys", "import", "-", "--no-check", stdin=revealed).out
+
+
+def test_a_masked_export_is_told_from_a_file_without_keys(home: Household) -> None:
+    home.keys("groq", GROQ_KEY, f"{GROQ_KEY}x")
+    masked = home.run("keys", "export").out
+    refused = home.run("keys", "import", "-", stdin=masked)
+    assert refused.code == 2
+    assert "masked or missing, and 1 more" in refused.err
+    assert "`freellm keys export --reveal`" in refused.err
+    assert "GEMINI_API_KEY_1=…" in home.run("keys", "import", "-", stdin="nothing").err
+
+
+def test_what_is_odd_about_an_imported_key_is_said_as_of_a_typed_one(home: Household) -> None:
+    imported = home.run("keys", "import", "-", "--no-check", stdin="GROQ_API_KEY_7=n0t-a-groq-key")
+    assert "stored as groq-1" in imported.out
+    assert "GROQ_API_KEY_7: keys of groq usually look different" in imported.err
+
+
+def test_nobody_is_sent_to_a_service_that_has_closed(home: Household) -> None:
+    added = home.run("keys", "add", "iflow", "--stdin", stdin="sk-0123456789abcdef0123456789abcdef")
+    assert "iFlow has closed" in added.out
+    assert "try it" not in added.out
+    home.run("keys", "remove", "iflow-1", "--yes")
+    shown = home.run("models", "show", "iflow/kimi-k2").out
+    assert "use instead" in shown
+    assert "keys add" not in shown
+    assert "freellm keys add mistral" in home.run("models", "show", "mistral/codestral-latest").out
 
 
 def test_a_key_of_the_environment_is_used_and_shown_as_such(home: Household) -> None:
@@ -210,6 +239,7 @@ def test_a_fetched_list_is_kept_for_later(home: Household, sim: Simulator) -> No
     [
         (["models", "gemni"], "did you mean gemini?"),
         (["models", "show", "kimi-k22"], "kimi-k2"),
+        (["models", "show", "smart"], '`freellm route "smart"` shows which'),
         (["models", "--family", "kimik2"], "no family"),
         (["models", "--for", "speed"], "long-context"),
         (["models", "groq", "gemini"], "say one provider"),

@@ -97,8 +97,9 @@ def test_a_locale_without_the_letters_is_survived(env: dict[str, str]) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("enough", ["", "n", "No"])
 def test_a_key_is_typed_unseen_and_another_is_asked_for(
-    env: dict[str, str], sim: Simulator
+    env: dict[str, str], sim: Simulator, enough: str
 ) -> None:
     child = spawned(["keys", "add", "groq", "--label", "typed"], env)
     child.expect("not shown: ")
@@ -107,11 +108,12 @@ def test_a_key_is_typed_unseen_and_another_is_asked_for(
     text = child.before + child.after
     child.expect("another Groq key")
     text += child.before
-    child.sendline("")
+    child.sendline(enough)
     text += child.read()
     child.close()
     assert child.exitstatus == 0
     assert GROQ_KEY[8:] not in text
+    assert "groq-3" not in text, "a no is no key"
 
 
 def test_a_mistyped_key_is_refused_at_once_and_may_be_typed_again(
