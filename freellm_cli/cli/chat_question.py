@@ -58,7 +58,7 @@ def readable(options: ChatOptions) -> ChatOptions:
 def load_template(face: Face, options: ChatOptions) -> Template:
     from freellm_cli.services.templates import load_template as load
 
-    return load(face.runtime, options.template)
+    return load(face.runtime, options.template or "")
 
 
 def with_defaults(template: Template, options: ChatOptions) -> ChatOptions:
@@ -112,6 +112,24 @@ def wanted_model(name: str | None) -> str:
             hint="without -m the default model is asked; `freellm models` lists names",
         )
     return name or ""
+
+
+def require_names(options: ChatOptions) -> None:
+    """Raises UsageError for an empty name of anything: taken for none, it would cost a request where
+    nothing was to be asked (--save), or answer without what was named."""
+    wanted_model(options.model)
+    named = (
+        ("-t", "a template's", options.template),
+        ("--save", "a template's", options.save),
+        ("--conversation", "a conversation's", options.conversation),
+        ("--json-schema", "a file's", options.json_schema),
+    )
+    for flag, whose, name in named:
+        if name is not None and not name.strip():
+            raise UsageError(
+                f"{flag} wants {whose} name, not an empty one",
+                hint="is it a variable that is not set?",
+            )
 
 
 def _require_possible(options: ChatOptions) -> None:

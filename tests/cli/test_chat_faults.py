@@ -90,6 +90,10 @@ IMPOSSIBLE = {
     ("--top-p", "1.5"): "--top-p wants a number from 0 to 1, not 1.5",
     ("-m", ""): "-m wants a model's name, not an empty one",
     ("--model", " "): "-m wants a model's name, not an empty one",
+    ("-t", ""): "-t wants a template's name, not an empty one",
+    ("--save", ""): "--save wants a template's name, not an empty one",
+    ("--conversation", ""): "--conversation wants a conversation's name, not an empty one",
+    ("--json-schema", " "): "--json-schema wants a file's name, not an empty one",
 }
 
 
