@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -392,6 +393,27 @@ def test_the_first_key_is_begun_the_same_way_wherever_there_is_none(home: Househ
     for argv in (["keys"], ["limits"]):
         assert "`freellm setup` leads to a first one" in home.run(*argv).out
     assert "`freellm setup` leads to a first key" in home.run("chat", "hello").err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the editor there has a window of its own")
+@pytest.mark.parametrize("words", [["config", "edit"], ["templates", "edit", "mine"]], ids=" ".join)
+def test_no_editor_is_opened_where_nobody_sees_it(home: Household, words: list[str]) -> None:
+    outcome = home.run(*words)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "there is no terminal to edit on" in outcome.err
+    assert "EDITOR" in outcome.err
+
+
+@pytest.mark.parametrize("words", [["limits"], ["config", "check"]], ids=" ".join)
+def test_a_wrong_variable_is_mended_where_it_is_set_and_not_in_the_file(
+    home: Household, words: list[str]
+) -> None:
+    outcome = home.run(*words, env={"FREELLM_SERVE_PORT": "many"})
+    said = outcome.out + outcome.err
+    assert outcome.code == 3
+    assert "FREELLM_SERVE_PORT must be a whole number" in said
+    assert "config edit" not in said
+    assert ("unset it" in said) == (words == ["limits"])
 
 
 def test_an_edit_that_breaks_the_file_is_refused_and_the_old_one_stays(
