@@ -212,6 +212,18 @@ def test_a_prompt_too_long_for_every_model_is_refused_unsent(
     assert not sim.seen
 
 
+def test_a_model_without_a_free_tier_is_told_once_for_all_keys_with_what_to_type(
+    home: Household, sim: Simulator
+) -> None:
+    home.keys("gemini", "k1", "k2", "k3", "k4")
+    with pytest.raises(NoCredential) as caught:
+        home.ask(model="gemini/gemini-2.5-pro")
+    assert "and 1 more: is not in the free tier" in caught.value.message
+    assert caught.value.message.count("free tier (its limit") == 1
+    assert "`freellm config set providers.gemini.catalog_limits false`" in caught.value.hint
+    assert not sim.seen
+
+
 @pytest.mark.parametrize(
     ("prompt", "params"), [("word " * 12_000, {}), ("hi", {"max_tokens": 20_000})]
 )
