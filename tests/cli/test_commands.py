@@ -273,6 +273,10 @@ def test_a_fetched_list_is_kept_for_later(home: Household, sim: Simulator) -> No
         (["config", "set", "serve.port", "many"], "serve.port"),
         (["completion", "tcsh"], "bash, zsh, fish, powershell"),
         (["why", "req_none"], "no request"),
+        (["limits", "why"], "`freellm limits why gemini-1`"),
+        (["limits", "plan"], "`freellm limits plan --model auto --requests 500`"),
+        (["limits", "plan", "-n", "5", "--tokens", "-5"], "--tokens wants the tokens of one"),
+        (["limits", "gemini", "groq"], "see `freellm limits --help`"),
         (["route", "kimi-k2x"], "kimi-k2"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -319,6 +323,13 @@ def test_what_is_used_is_shown_and_what_rests_can_be_woken(home: Household, sim:
     assert "woken" in home.run("limits", "reset", "groq-1").out
     sim.key(GROQ_KEY).good()
     assert home.run("chat", "-m", "groq/openai/gpt-oss-20b", "hi").code == 0
+
+
+def test_one_request_is_no_requests(home: Household) -> None:
+    home.limits("groq", requests_per_minute=1).keys("groq", GROQ_KEY)
+    home.run("chat", "-m", "groq/openai/gpt-oss-20b", "hi")
+    assert re.search(r"1 request +minute", home.run("limits").out)
+    assert "1 request per minute (1 used" in home.run("limits", "why", "groq-1").out
 
 
 def test_the_last_request_is_told_with_every_target_that_was_tried(
