@@ -97,6 +97,21 @@ def test_a_locale_without_the_letters_is_survived(env: dict[str, str]) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
+def test_nothing_that_others_wrote_drives_the_terminal(
+    env: dict[str, str], sim: Simulator, term: str
+) -> None:
+    env = {**env, "TERM": term}
+    on_a_terminal(["chat", "-m", MODEL, "x\x1b]0;title\x07\x1b[2Jy"], env)
+    for words in (["history"], ["history", "show"], ["history", "search", "title"]):
+        shown = on_a_terminal(words, env)
+        assert "x]0;title[2Jy" in plain(shown), words
+        assert not re.search(r"\x1b\]|\x1b\[2J|\x07", shown), words
+    refused = spawned(["chat", "-a", "no\x1b[2Jfile", "hello"], env).read()
+    assert "no[2Jfile cannot be attached" in refused
+    assert "\x1b[2J" not in refused
+
+
 @pytest.mark.parametrize("enough", ["", "n", "No"])
 def test_a_key_is_typed_unseen_and_another_is_asked_for(
     env: dict[str, str], sim: Simulator, enough: str
