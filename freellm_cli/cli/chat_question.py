@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from freellm_cli.cli.chat_options import ChatOptions
 from freellm_cli.cli.face import Face
 from freellm_cli.cli.plain_letters import as_text
-from freellm_cli.core.errors import UsageError
+from freellm_cli.core.errors import BadField, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from freellm_cli.core.templates import Template
 
 STDIN_LIMIT = 64 * 1024 * 1024
@@ -85,12 +87,7 @@ def request_params(options: ChatOptions) -> dict[str, Any]:
     """The request's parameters, in OpenAI's names. Raises UsageError for an `-o` that is no pair and for a
     number that cannot be."""
     _require_possible(options)
-    params: dict[str, Any] = {}
-    for pair in options.option:
-        name, equals, value = pair.partition("=")
-        if not equals or not name.strip():
-            raise UsageError(f"-o wants key=value, not {pair!r}", hint="example: -o min_p=0.05")
-        params[name.strip()] = _value(value)
+    params = _free_params(options.option) if options.option else {}
     named = {
         "temperature": options.temperature,
         "max_tokens": options.max_tokens,
@@ -100,6 +97,35 @@ def request_params(options: ChatOptions) -> dict[str, Any]:
         "seed": options.seed,
     }
     params.update({name: value for name, value in named.items() if value is not None})
+    return params
+
+
+# What is no parameter but the question itself, or how its answer is taken.
+_NO_PARAMETERS = {
+    "model": "-m names the model",
+    "messages": "the prompt is what stands behind the options, -s the system prompt",
+    "prompt": "the prompt is what stands behind the options",
+    "stream": "--no-stream prints the answer at the end",
+}
+
+
+def _free_params(pairs: Sequence[str]) -> dict[str, Any]:
+    from freellm_cli.core.request_params import one_choice, regular_params
+
+    params: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise UsageError(f"-o wants key=value, not {pair!r}", hint="example: -o min_p=0.05")
+        if name in _NO_PARAMETERS:
+            raise UsageError(f"-o takes no {name!r}", hint=_NO_PARAMETERS[name])
+        params[name] = _value(value)
+    try:
+        one_choice(params)
+        regular_params(params)
+    except BadField as fault:
+        raise UsageError(f"-o: {fault.message}") from fault
     return params
 
 
