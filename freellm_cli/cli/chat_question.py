@@ -87,7 +87,7 @@ def request_params(options: ChatOptions) -> dict[str, Any]:
     """The request's parameters, in OpenAI's names. Raises UsageError for an `-o` that is no pair and for a
     number that cannot be."""
     _require_possible(options)
-    params = _free_params(options.option) if options.option else {}
+    params = free_params(options.option) if options.option else {}
     named = {
         "temperature": options.temperature,
         "max_tokens": options.max_tokens,
@@ -103,13 +103,15 @@ def request_params(options: ChatOptions) -> dict[str, Any]:
 # What is no parameter but the question itself, or how its answer is taken.
 _NO_PARAMETERS = {
     "model": "-m names the model",
-    "messages": "the prompt is what stands behind the options, -s the system prompt",
-    "prompt": "the prompt is what stands behind the options",
-    "stream": "--no-stream prints the answer at the end",
+    "messages": "what is asked is given apart, and -s is the system prompt",
+    "prompt": "what is asked is given apart",
+    "stream": "it is no part of the question; `freellm chat` has --no-stream",
 }
 
 
-def _free_params(pairs: Sequence[str]) -> dict[str, Any]:
+def free_params(pairs: Sequence[str], flag: str = "-o") -> dict[str, Any]:
+    """The parameters of KEY=VALUE pairs, values as JSON where they are. Raises UsageError for what no host
+    could take."""
     from freellm_cli.core.request_params import one_choice, regular_params
 
     params: dict[str, Any] = {}
@@ -117,15 +119,17 @@ def _free_params(pairs: Sequence[str]) -> dict[str, Any]:
         name, equals, value = pair.partition("=")
         name = name.strip()
         if not equals or not name:
-            raise UsageError(f"-o wants key=value, not {pair!r}", hint="example: -o min_p=0.05")
+            raise UsageError(
+                f"{flag} wants key=value, not {pair!r}", hint=f"example: {flag} min_p=0.05"
+            )
         if name in _NO_PARAMETERS:
-            raise UsageError(f"-o takes no {name!r}", hint=_NO_PARAMETERS[name])
+            raise UsageError(f"{flag} takes no {name!r}", hint=_NO_PARAMETERS[name])
         params[name] = _value(value)
     try:
         one_choice(params)
         regular_params(params)
     except BadField as fault:
-        raise UsageError(f"-o: {fault.message}") from fault
+        raise UsageError(f"{flag}: {fault.message}") from fault
     return params
 
 

@@ -95,7 +95,7 @@ IMPOSSIBLE = {
     ("-o", "tools=5"): "-o: tools must be a list",
     ("-o", "model=x"): "-o takes no 'model'\n  → -m names the model",
     ("-o", "messages=[]"): "-o takes no 'messages'",
-    ("-o", "stream=true"): "-o takes no 'stream'\n  → --no-stream prints",
+    ("-o", "stream=true"): "-o takes no 'stream'\n  → it is no part of the question",
     ("-t", ""): "-t wants a template's name, not an empty one",
     ("--save", ""): "--save wants a template's name, not an empty one",
     ("--conversation", ""): "--conversation wants a conversation's name, not an empty one",
