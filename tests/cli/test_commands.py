@@ -506,3 +506,16 @@ def test_every_simulation_is_named_where_one_looks_for_it(
     for profile in PROFILES.values():
         assert re.search(rf"[:,]{profile.name}[,.]", shown), profile.name
         assert f"| `{profile.name}` | {profile.says}" in page
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [("", "serve.host is empty"), (" ", "serve.host is empty"), ("0.0.0.0", "let everybody in")],
+)
+def test_a_server_for_others_wants_a_key_and_one_for_nobody_a_host(
+    home: Household, host: str, said: str
+) -> None:
+    home.keys("groq", GROQ_KEY)
+    outcome = home.run("serve", "--host", host, "--port", "0")
+    assert outcome.code == 3
+    assert said in outcome.err
