@@ -121,6 +121,11 @@ def _host_with(runtime: Runtime, path: tuple[str, ...], value: Any) -> str:
     if path[0] != "providers":
         return ""
     name = path[1]
+    if path[2:] == ("base_url",) and not value and name not in load_catalog().provider_ids():
+        raise ConfigError(
+            f"{name} is a host of your own, and wants an address",
+            hint=f"`freellm config set providers.{name}.base_url http://127.0.0.1:8080/v1`",
+        )
     said = innermost = runtime.settings.provider_tables().get(name, {})
     for part in path[2:-1]:
         innermost = innermost.setdefault(part, {})
