@@ -571,7 +571,7 @@ complete -c freellm -n '__freellm_at \'templates edit\'' -s h -l help -d 'Show h
 
 complete -c freellm -n '__freellm_at \'config\' 0' -a path -d 'Where the files are.'
 complete -c freellm -n '__freellm_at \'config\' 0' -a show -d 'Every setting that is not at its default, and where it is from.'
-complete -c freellm -n '__freellm_at \'config\' 0' -a get -d 'One value.'
+complete -c freellm -n '__freellm_at \'config\' 0' -a get -d 'One value, or all that a table such as aliases holds.'
 complete -c freellm -n '__freellm_at \'config\' 0' -a set -d 'Change a value; your comments stay.'
 complete -c freellm -n '__freellm_at \'config\' 0' -a unset -d 'Back to the default.'
 complete -c freellm -n '__freellm_at \'config\' 0' -a edit -d 'Open the file in your editor; a broken edit is refused and the old file stays.'

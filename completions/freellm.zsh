@@ -907,7 +907,7 @@ _freellm_config() {
             commands=(
                 'path:Where the files are.'
                 'show:Every setting that is not at its default, and where it is from.'
-                'get:One value.'
+                'get:One value, or all that a table such as aliases holds.'
                 'set:Change a value; your comments stay.'
                 'unset:Back to the default.'
                 'edit:Open the file in your editor; a broken edit is refused and the old file stays.'

@@ -11,14 +11,14 @@ _COLLECT_AFTER = 100_000
 
 def main() -> int:
     """Runs the command line of this process; returns its exit code."""
-    if sys.argv[1:] == ["--version"] and _wrote_version():
+    if sys.argv[1:] == ["--version"] and _told_version():
         return 0
     from freellm_cli.cli.front import run
 
     return run(sys.argv[1:])
 
 
-def _wrote_version() -> bool:
+def _told_version() -> bool:
     """False where the output takes nothing: then the command, which comes slowly, tells why. Not through
     `print`, which would leave the line in a buffer that fails again."""
     import os
@@ -27,7 +27,7 @@ def _wrote_version() -> bool:
 
     try:
         os.write(sys.stdout.fileno(), f"freellm {__version__}{os.linesep}".encode())
-    except (OSError, AttributeError):  # None for a process that was started without
+    except (AttributeError, OSError, ValueError):  # no stream at all, a full one, one of a test
         return False
     return True
 

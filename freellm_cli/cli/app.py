@@ -15,7 +15,7 @@ from typer.core import TyperGroup, TyperOption
 from typer.main import get_command
 
 from freellm_cli.cli.face import Face
-from freellm_cli.core.errors import EXIT_DONE, EXIT_INTERRUPTED
+from freellm_cli.core.errors import EXIT_DONE, EXIT_INTERRUPTED, UnknownName
 
 
 class CommandRow(NamedTuple):
@@ -169,7 +169,11 @@ def run_typer(argv: list[str], face: Face) -> int:
         return EXIT_INTERRUPTED
     except typer.Exit as stop:
         return stop.exit_code
-    except usage_fault as fault:
+    except (usage_fault, UnknownName) as fault:
+        if "--json" in argv:  # the slip may stand before it, where parsing ended
+            face.with_globals({"json": True})
+        if isinstance(fault, UnknownName):
+            raise
         from freellm_cli.cli.usage_slips import path_of, usage_error
 
         raise usage_error(fault, path_of(root, argv)) from fault

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import tempfile
 from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from freellm_cli.cli.batch_progress import watcher
-from freellm_cli.cli.chat_question import wanted_model
+from freellm_cli.cli.chat_question import free_params, wanted_model
 from freellm_cli.cli.face import Face
 from freellm_cli.cli.render import render
 from freellm_cli.cli.shares import share_from
-from freellm_cli.core.errors import UsageError
 from freellm_cli.services.batch import Batch, BatchOptions
 from freellm_cli.services.batch_file import Defaults
 from freellm_cli.services.results import Result
@@ -71,7 +69,7 @@ def _print(face: Face, line: bytes) -> None:
 
 def _options(words: BatchWords) -> BatchOptions:
     return BatchOptions(
-        defaults=Defaults(wanted_model(words.model), words.system, _parameters(words.option)),
+        defaults=Defaults(wanted_model(words.model), words.system, free_params(words.option, "-O")),
         format=words.format,
         out=words.out,
         ordered=words.ordered,
@@ -82,19 +80,6 @@ def _options(words: BatchWords) -> BatchOptions:
         width=words.width,
         private=words.private,
     )
-
-
-def _parameters(pairs: tuple[str, ...]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or not name.strip():
-            raise UsageError(f"--option wants KEY=VALUE, not {pair!r}", hint="temperature=0.2")
-        try:
-            found[name.strip()] = json.loads(value)
-        except ValueError:
-            found[name.strip()] = value
-    return found
 
 
 @contextlib.contextmanager

@@ -65,11 +65,11 @@ def chat(
         ),
     ] = None,
     json_schema: Annotated[
-        str, typer.Option(help="The answer is JSON that fits this schema.", metavar="FILE")
-    ] = "",
+        str | None, typer.Option(help="The answer is JSON that fits this schema.", metavar="FILE")
+    ] = None,
     template: Annotated[
-        str, typer.Option("-t", "--template", help="A prompt with a name.", metavar="NAME")
-    ] = "",
+        str | None, typer.Option("-t", "--template", help="A prompt with a name.", metavar="NAME")
+    ] = None,
     param: Annotated[
         list[str] | None,
         typer.Option("-p", "--param", help="A template's variable.", metavar="NAME=VALUE"),
@@ -78,12 +78,14 @@ def chat(
         bool, typer.Option("-c", "--continue", help="Go on with the last conversation.")
     ] = False,
     conversation: Annotated[
-        str, typer.Option(help="Go on with this one, or begin one of this name.", metavar="ID")
-    ] = "",
+        str | None,
+        typer.Option(help="Go on with this one, or begin one of this name.", metavar="ID"),
+    ] = None,
     no_log: Annotated[bool, typer.Option("--no-log", help="Keep nothing of this.")] = False,
     save: Annotated[
-        str, typer.Option(help="Ask nothing; keep this as a template for -t.", metavar="NAME")
-    ] = "",
+        str | None,
+        typer.Option(help="Ask nothing; keep this as a template for -t.", metavar="NAME"),
+    ] = None,
 ) -> None:
     """Ask a question; the answer comes on stdout, everything else on stderr.
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from freellm_cli.cli.chat_options import ChatOptions
 from freellm_cli.cli.chat_print import print_status, print_stream, print_whole
-from freellm_cli.cli.chat_question import Question, read_question, readable, wanted_model
+from freellm_cli.cli.chat_question import Question, read_question, readable, require_names
 from freellm_cli.cli.face import Face
 from freellm_cli.core.chat import ChatRequest
 from freellm_cli.core.errors import UsageError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def chat(face: Face, options: ChatOptions) -> int:
     """Asks and prints, or holds a conversation on the terminal. Raises any FreellmError."""
     options = readable(options)
-    wanted_model(options.model)
+    require_names(options)
     if options.param and not (options.template or options.save):
         raise UsageError("-p is for a template's variables", hint="name the template: -t NAME")
     if options.save:
@@ -77,16 +77,22 @@ def _save_as_template(face: Face, options: ChatOptions) -> int:
     from freellm_cli.cli.render import render
     from freellm_cli.services.templates import new_template
 
+    prompt = " ".join(options.prompt) or None
+    if prompt is None and options.system is None:
+        raise UsageError(
+            "--save was given neither a prompt nor a system prompt to keep",
+            hint=f'try `freellm chat --save {options.save} "A haiku about {{input}}"`',
+        )
     table = {
         "system": options.system,
-        "prompt": " ".join(options.prompt) or None,
+        "prompt": prompt,
         "model": options.model,
         "think": options.think,
         "extract": options.extract,
         "options": request_params(options),
         "defaults": variables(options),
     }
-    return render(face, new_template(face.runtime, options.save, table))
+    return render(face, new_template(face.runtime, options.save or "", table))
 
 
 def begin(face: Face, options: ChatOptions) -> Conversation:
@@ -95,7 +101,7 @@ def begin(face: Face, options: ChatOptions) -> Conversation:
         raise UsageError("--continue and --conversation name two conversations", hint="say one")
     conversation = start(
         face.runtime,
-        name=options.conversation,
+        name=options.conversation or "",
         latest=options.continue_,
         logged=not options.no_log,
     )

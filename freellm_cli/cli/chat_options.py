@@ -23,10 +23,10 @@ class ChatOptions(NamedTuple):
     timeout: float | None = None
     private: bool = False
     attach: tuple[str, ...] = ()
-    json_schema: str = ""
-    template: str = ""
+    json_schema: str | None = None
+    template: str | None = None
     param: tuple[str, ...] = ()
     continue_: bool = False
-    conversation: str = ""
+    conversation: str | None = None
     no_log: bool = False
-    save: str = ""
+    save: str | None = None

@@ -6,6 +6,7 @@ from typing import Any
 
 from freellm_cli.cli.chat_options import ChatOptions
 from freellm_cli.cli.face import DIM, Face
+from freellm_cli.cli.terminal_text import harmless
 from freellm_cli.core.chat import Completion
 from freellm_cli.core.fences import first_fenced_block
 from freellm_cli.services.answer import Answer
@@ -14,20 +15,21 @@ from freellm_cli.services.conversation import Conversation
 
 def print_stream(face: Face, answer: Answer) -> None:
     """The text as it comes, thoughts dimmed on stderr. Raises UpstreamError when it breaks off."""
-    safe = TerminalText() if face.is_terminal(face.out) else None
+    safe = harmless if face.is_terminal(face.out) else str
+    safe_thought = harmless if face.is_terminal(face.err) else str
     show_thoughts = face.verbose or face.is_terminal(face.err)
     thinking = False
     last = "\n"
     for delta in answer.deltas():
         if delta.reasoning and show_thoughts and not face.quiet:
             thinking = True
-            face.err.write(face.styled(DIM, delta.reasoning))
+            face.err.write(face.styled(DIM, safe_thought(delta.reasoning)))
             face.err.flush()
         if delta.text:
             if thinking:
                 face.err.write("\n\n")
                 thinking = False
-            text = safe.clean(delta.text) if safe else delta.text
+            text = safe(delta.text)
             face.out.write(text)
             face.out.flush()
             last = text[-1:] or last
@@ -49,7 +51,7 @@ def print_whole(
         return
     text = first_fenced_block(completion.text) if options.extract else completion.text
     if face.is_terminal(face.out):
-        text = TerminalText().clean(text)
+        text = harmless(text)
     face.out.write(text if text.endswith("\n") else text + "\n")
 
 
@@ -109,18 +111,3 @@ def status_line(answer: Answer) -> str:
     if who.attempts > 1:
         parts.append(f"{who.attempts} attempts (see `freellm why`)")
     return " · ".join(parts)
-
-
-class TerminalText:
-    """Takes control characters out of a model's text, so that no answer can drive the terminal."""
-
-    _ALLOWED = frozenset("\n\t")
-
-    def clean(self, text: str) -> str:
-        if text.isprintable():
-            return text
-        return "".join(
-            char
-            for char in text
-            if char in self._ALLOWED or not (ord(char) < 32 or 127 <= ord(char) < 160)
-        )

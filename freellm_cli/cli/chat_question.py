@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from freellm_cli.cli.chat_options import ChatOptions
 from freellm_cli.cli.face import Face
 from freellm_cli.cli.plain_letters import as_text
-from freellm_cli.core.errors import UsageError
+from freellm_cli.core.errors import BadField, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from freellm_cli.core.templates import Template
 
 STDIN_LIMIT = 64 * 1024 * 1024
@@ -58,7 +60,7 @@ def readable(options: ChatOptions) -> ChatOptions:
 def load_template(face: Face, options: ChatOptions) -> Template:
     from freellm_cli.services.templates import load_template as load
 
-    return load(face.runtime, options.template)
+    return load(face.runtime, options.template or "")
 
 
 def with_defaults(template: Template, options: ChatOptions) -> ChatOptions:
@@ -85,12 +87,7 @@ def request_params(options: ChatOptions) -> dict[str, Any]:
     """The request's parameters, in OpenAI's names. Raises UsageError for an `-o` that is no pair and for a
     number that cannot be."""
     _require_possible(options)
-    params: dict[str, Any] = {}
-    for pair in options.option:
-        name, equals, value = pair.partition("=")
-        if not equals or not name.strip():
-            raise UsageError(f"-o wants key=value, not {pair!r}", hint="example: -o min_p=0.05")
-        params[name.strip()] = _value(value)
+    params = free_params(options.option) if options.option else {}
     named = {
         "temperature": options.temperature,
         "max_tokens": options.max_tokens,
@@ -103,6 +100,39 @@ def request_params(options: ChatOptions) -> dict[str, Any]:
     return params
 
 
+# What is no parameter but the question itself, or how its answer is taken.
+_NO_PARAMETERS = {
+    "model": "-m names the model",
+    "messages": "what is asked is given apart, and -s is the system prompt",
+    "prompt": "what is asked is given apart",
+    "stream": "it is no part of the question; `freellm chat` has --no-stream",
+}
+
+
+def free_params(pairs: Sequence[str], flag: str = "-o") -> dict[str, Any]:
+    """The parameters of KEY=VALUE pairs, values as JSON where they are. Raises UsageError for what no host
+    could take."""
+    from freellm_cli.core.request_params import one_choice, regular_params
+
+    params: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        name = name.strip()
+        if not equals or not name:
+            raise UsageError(
+                f"{flag} wants key=value, not {pair!r}", hint=f"example: {flag} min_p=0.05"
+            )
+        if name in _NO_PARAMETERS:
+            raise UsageError(f"{flag} takes no {name!r}", hint=_NO_PARAMETERS[name])
+        params[name] = _value(value)
+    try:
+        one_choice(params)
+        regular_params(params)
+    except BadField as fault:
+        raise UsageError(f"{flag}: {fault.message}") from fault
+    return params
+
+
 def wanted_model(name: str | None) -> str:
     """The model that -m names, "" without -m. Raises UsageError for an empty name: `-m "$MODEL"` of a
     variable that is not set must not ask another model than was meant."""
@@ -112,6 +142,24 @@ def wanted_model(name: str | None) -> str:
             hint="without -m the default model is asked; `freellm models` lists names",
         )
     return name or ""
+
+
+def require_names(options: ChatOptions) -> None:
+    """Raises UsageError for an empty name of anything: taken for none, it would cost a request where
+    nothing was to be asked (--save), or answer without what was named."""
+    wanted_model(options.model)
+    named = (
+        ("-t", "a template's", options.template),
+        ("--save", "a template's", options.save),
+        ("--conversation", "a conversation's", options.conversation),
+        ("--json-schema", "a file's", options.json_schema),
+    )
+    for flag, whose, name in named:
+        if name is not None and not name.strip():
+            raise UsageError(
+                f"{flag} wants {whose} name, not an empty one",
+                hint="is it a variable that is not set?",
+            )
 
 
 def _require_possible(options: ChatOptions) -> None:
@@ -130,9 +178,7 @@ def _require_possible(options: ChatOptions) -> None:
 def piped_bytes(face: Face) -> bytes:
     """All of standard input; empty on a terminal. Raises UsageError when it is larger than STDIN_LIMIT."""
     if face.is_terminal(face.stdin):
-        raise UsageError(
-            "standard input is the terminal", hint="pipe something in: … | freellm chat"
-        )
+        raise UsageError("standard input is the terminal", hint="pipe something in: … | freellm …")
     stream = getattr(face.stdin, "buffer", None)
     try:
         data = stream.read(STDIN_LIMIT + 1) if stream is not None else face.stdin.read().encode()

@@ -46,7 +46,7 @@ def show(ctx: typer.Context) -> None:
 
 @app.command()
 def get(ctx: typer.Context, key: Key) -> None:
-    """One value.
+    """One value, or all that a table such as aliases holds.
 
     Example: freellm config get serve.port
     """

@@ -87,8 +87,16 @@ class Face:
             self._held.append(text)
         elif not self.quiet and text:
             self.out.flush()
-            self.err.write(self.styled(DIM, f"freellm: {text}") + "\n")
+            self.err.write(self.styled(DIM, f"freellm: {self._shown(text)}") + "\n")
             self.err.flush()
+
+    def _shown(self, text: str) -> str:
+        """As it may stand on stderr: it may hold the words of a provider."""
+        if text.isprintable() or not self.is_terminal(self.err):
+            return text
+        from freellm_cli.cli.terminal_text import harmless
+
+        return harmless(text)
 
     def hold_notes(self) -> list[str]:
         """Something else owns the screen: notes go into the list that is returned, until `show_notes`."""
@@ -115,9 +123,9 @@ class Face:
         if self.json:
             self.print_json({"error": _error_json(error, message, hint)})
         self.flush_quietly()
-        self.err.write(self.styled(RED, "error: ") + message + "\n")
+        self.err.write(self.styled(RED, "error: ") + self._shown(message) + "\n")
         if hint:
-            self.err.write(self.styled(DIM, "  → ") + hint + "\n")
+            self.err.write(self.styled(DIM, "  → ") + self._shown(hint) + "\n")
         self.err.flush()
         return error.exit_code
 

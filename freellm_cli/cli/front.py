@@ -19,7 +19,9 @@ from freellm_cli.core import errors
 
 def run(argv: list[str]) -> int:
     """Runs one command line; returns the exit code. Never raises, never shows a traceback."""
-    face = Face(os.environ, *standard_streams(os.environ, sys.stdin, sys.stdout, sys.stderr))
+    streams = standard_streams(os.environ, sys.stdin, sys.stdout, sys.stderr)
+    sys.stdout = streams[1]  # where Typer itself writes its help
+    face = Face(os.environ, *streams)
     return guarded(lambda: dispatch(argv, face), face)
 
 

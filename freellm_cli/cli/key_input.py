@@ -55,8 +55,9 @@ def asked_keys(face: Face, provider: ProviderSpec) -> Iterator[str]:
     while text.strip():
         question = f"another {provider.title} key (Enter alone: no), not shown: "
         text = getpass(question, stream=face.err)
-        if text.strip():
-            yield text
+        if text.strip().lower() in ("", "n", "no"):
+            return
+        yield text
 
 
 def settings_from(pairs: list[str]) -> dict[str, str]:
@@ -70,8 +71,13 @@ def settings_from(pairs: list[str]) -> dict[str, str]:
     return found
 
 
-def file_content(path: Path) -> bytes:
-    """Raises UsageError naming the file and what kept it from being read."""
+def file_content(face: Face, path: Path) -> bytes:
+    """What the file holds, or with `-` the pipe. Raises UsageError naming the file and what kept it from
+    being read."""
+    if str(path) == "-":
+        from freellm_cli.cli.chat_question import piped_bytes
+
+        return piped_bytes(face)
     try:
         return path.read_bytes()
     except OSError as error:

@@ -177,7 +177,9 @@ def remove(
 @app.command(name="import")
 def import_(
     ctx: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A .env file, llm's keys.json, our own export.")],
+    file: Annotated[
+        Path, typer.Argument(help="A .env file, llm's keys.json, our own export; - for a pipe.")
+    ],
     check: Annotated[bool, typer.Option("--check/--no-check", help="Ask the provider.")] = True,
 ) -> None:
     """Take over keys from a file; known ones are skipped.
@@ -188,7 +190,7 @@ def import_(
     from freellm_cli.cli.render import render
     from freellm_cli.services.keys import import_keys
 
-    data = file_content(file)
+    data = file_content(ctx.obj, file)
     raise typer.Exit(render(ctx.obj, import_keys(ctx.obj.runtime, data, check=check)))
 
 

@@ -66,7 +66,8 @@ def limits(
 
         if action or len(words) > 1 or model or requests or by:
             raise UsageError(
-                "--watch shows all limits, or those of one provider", hint="see --help"
+                "--watch shows all limits, or those of one provider",
+                hint="see `freellm limits --help`",
             )
         raise typer.Exit(watch_limits(ctx.obj, words[0] if words else "", interval))
     if action == "plan" and len(words) == 1:
@@ -95,6 +96,11 @@ def _looked_up(runtime: Runtime, action: str, words: list[str]) -> Result:
         return service.reset_limits(runtime, name)
     if action == "forget" and len(words) <= 2:
         return limit_lessons.forget(runtime, name)
+    if action == "why" and len(words) == 1:
+        raise UsageError(
+            "of which key, model or target?",
+            hint="`freellm limits` shows them: `freellm limits why gemini-1`",
+        )
     if action == "why" and name:
         return service.why_limited(runtime, name)
     if action == "drift" and not name:
@@ -102,6 +108,6 @@ def _looked_up(runtime: Runtime, action: str, words: list[str]) -> Result:
     if len(words) > 1 or action:
         raise UsageError(
             "say one provider, why TARGET, reset [TARGET], drift, forget [NAME] or plan",
-            hint="see --help",
+            hint="see `freellm limits --help`",
         )
     return service.show_limits(runtime, words[0] if words else "")

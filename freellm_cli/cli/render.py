@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from freellm_cli.cli.face import Face
 from freellm_cli.cli.terminal_table import print_table, rich_text, text_of, width_of
+from freellm_cli.cli.terminal_text import harmless
 from freellm_cli.services.results import Block, Cell, Facts, Line, Result, Table
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ def render_blocks(face: Face, blocks: Sequence[Block]) -> None:
     if face.is_terminal(face.out) and face.env.get("TERM") != "dumb":
         _render_rich(face, blocks)
         return
+    safe = harmless if face.is_terminal(face.out) else str
     for block in blocks:
-        face.print(_plain(block))
+        face.print(safe(_plain(block)))
 
 
 def _render_rich(face: Face, blocks: Sequence[Block]) -> None:

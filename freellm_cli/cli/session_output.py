@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from freellm_cli.cli.chat_print import TerminalText, print_stream
+from freellm_cli.cli.chat_print import print_stream
 from freellm_cli.cli.face import Face
+from freellm_cli.cli.terminal_text import harmless
 from freellm_cli.core.fences import closes, opening_mark
 from freellm_cli.services.answer import Answer
 
@@ -60,16 +61,15 @@ class MarkdownPrinter:
     def show(self, answer: Answer) -> None:
         from rich.live import Live
 
-        safe = TerminalText()
         with Live(console=self._console, auto_refresh=False, transient=True) as live:
             page = _Page(live, self._console)
             drawn = 0.0
             try:
                 for delta in answer.deltas():
                     if delta.reasoning and not self._face.quiet:
-                        page.think(safe.clean(delta.reasoning))
+                        page.think(harmless(delta.reasoning))
                     if delta.text:
-                        page.add(safe.clean(delta.text))
+                        page.add(harmless(delta.text))
                     for call in delta.tool_calls:
                         page.add(f"\n\n*calls {call.name}*\n\n" if call.name else "")
                     now = self._face.runtime.clock.monotonic()

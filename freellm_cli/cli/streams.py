@@ -9,6 +9,7 @@ Who wants something else says so in PYTHONIOENCODING
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
 import sys
@@ -31,7 +32,7 @@ def standard_streams(
     From then on a write to stdout that fails raises OutputFault, whoever writes, and one to stderr is let
     go: what cannot be told must not cost the answer. A pipe whose reader has gone stays BrokenPipeError.
     """
-    found = (_usable(stdin, "r"), _usable(stdout, "w"), _usable(stderr, "w"))
+    found = (_usable(stdin, "r"), _written_whole(_usable(stdout, "w")), _usable(stderr, "w"))
     if platform == "win32" and not env.get("PYTHONIOENCODING"):
         # A byte-order mark is what some programs there begin with; it belongs to no key and to no prompt.
         for stream, encoding in zip(found, ("utf-8-sig", "utf-8", "utf-8"), strict=True):
@@ -77,6 +78,48 @@ def _usable(stream: TextIO | None, mode: str) -> TextIO:
         return stream
     # Held for as long as the process runs.
     return cast("TextIO", open(os.devnull, mode, encoding="utf-8"))
+
+
+class _Whole(io.RawIOBase):
+    """A file that takes all of a text: the system may take a part, and the text layer forgets the rest."""
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        super().__init__()
+        self._raw = raw
+        self.name = getattr(raw, "name", None)
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._raw.fileno()
+
+    def isatty(self) -> bool:
+        return self._raw.isatty()
+
+    def write(self, data: Any) -> int:
+        left = memoryview(data)
+        while left:
+            taken = self._raw.write(left)
+            if taken is None:
+                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+            left = left[taken:]
+        return len(data)
+
+
+def _written_whole(stream: TextIO) -> TextIO:
+    """`python -u` and PYTHONUNBUFFERED, as most containers set it, put no buffer between text and file
+    (https://github.com/python/cpython/issues/85393)."""
+    raw = getattr(stream, "buffer", None)
+    if not isinstance(raw, io.RawIOBase):
+        return stream
+    return io.TextIOWrapper(
+        cast("Any", _Whole(raw)),
+        encoding=stream.encoding,
+        errors=stream.errors,
+        newline="\n",
+        write_through=True,
+    )
 
 
 def _is_for_reading(stream: TextIO) -> bool:

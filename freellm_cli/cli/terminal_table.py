@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from freellm_cli.cli.terminal_text import harmless
 from freellm_cli.services.results import Cell, Table
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def rich_text(cell: str | Cell) -> Text:
     from rich.text import Text
 
     if isinstance(cell, str):
-        return Text(cell)
-    return Text(cell.text, style=RICH_STYLES.get(cell.style, ""))
+        return Text(harmless(cell))
+    return Text(harmless(cell.text), style=RICH_STYLES.get(cell.style, ""))
 
 
 def text_of(cell: str | Cell) -> str:

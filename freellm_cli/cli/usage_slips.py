@@ -90,18 +90,20 @@ def _no_such_option(path: str, flag: str, context: Any) -> UnknownName:
         return UnknownName(
             f"{flag} is an option of `freellm chat`", hint=f"try `freellm chat {flag} …`"
         )
-    nearest = _nearest(flag, [option for option in known if option.startswith("--")])
+    # Every option begins with dashes: that they share them says nothing of what was meant.
+    words = [option[2:] for option in known if option.startswith("--")]
+    nearest = tuple(f"--{word}" for word in _nearest(flag.lstrip("-"), words, 0.6))
     meant = f"did you mean {nearest[0]}? All: " if nearest else "see "
     return UnknownName(
         f"{path} has no option {flag}", hint=f"{meant}`{path} --help`", nearest=nearest
     )
 
 
-def _nearest(name: str, known: Sequence[str]) -> tuple[str, ...]:
+def _nearest(name: str, known: Sequence[str], cutoff: float = 0.5) -> tuple[str, ...]:
     from difflib import get_close_matches
 
     begins = [word for word in known if word.startswith(name) and len(name) > 1]
-    close = get_close_matches(name, known, 3, 0.5)
+    close = get_close_matches(name, known, 3, cutoff)
     meant = [word for names in (_ELSEWHERE, _OTHER_VERBS) if (word := names.get(name, "")) in known]
     return tuple(dict.fromkeys([*meant, *close, *begins]))[:3]
 

@@ -98,9 +98,16 @@ def spell_limit(limit: Limit) -> str:
     """For people: "10 requests per minute", "2 at once", "requests per day (UTC), no limit known"."""
     if limit.unit == CONCURRENT:
         return f"{limit.amount} at once"
+    window = spell_window(limit.window)
+    if limit.amount < 0:
+        return f"{limit.unit} per {window}, no limit known"
+    return f"{spell_amount(limit)} per {window}"
+
+
+def spell_amount(limit: Limit) -> str:
+    """For people: "1 request", "250,000 tokens"."""
     unit = limit.unit.removesuffix("s") if limit.amount == 1 else limit.unit
-    what = f"{unit} per {spell_window(limit.window)}"
-    return f"{what}, no limit known" if limit.amount < 0 else f"{limit.amount:,} {what}"
+    return f"{limit.amount:,} {unit}"
 
 
 def _amount(limit: Limit) -> float:

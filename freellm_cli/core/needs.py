@@ -7,6 +7,8 @@ from freellm_cli.core.chat import ChatRequest
 
 # A request without max_tokens reserves this much for the answer in token windows; settled later by usage.
 EXPECTED_ANSWER_TOKENS = 600
+# No answer is longer, whatever max_tokens says; the ledger's 64-bit counters hold the sum of thousands.
+LONGEST_ANSWER_TOKENS = 10**15
 
 NO_CHAT, NO_EMBEDDINGS = "does not chat", "makes no embeddings"
 _WRONG_KIND = {"chat": NO_CHAT, "embeddings": NO_EMBEDDINGS}
@@ -41,7 +43,9 @@ def needs_of(request: ChatRequest, *, prompt_tokens: int, private: bool = False)
     answer = request.params.get("max_tokens") or request.params.get("max_completion_tokens")
     return Needs(
         prompt_tokens=prompt_tokens,
-        answer_tokens=answer if isinstance(answer, int) else EXPECTED_ANSWER_TOKENS,
+        answer_tokens=min(answer, LONGEST_ANSWER_TOKENS)
+        if isinstance(answer, int)
+        else EXPECTED_ANSWER_TOKENS,
         capabilities=frozenset(capabilities),
         private=private,
     )

@@ -32,6 +32,16 @@ class SettingWarning(NamedTuple):
         return self.message
 
 
+class SettingProblem(NamedTuple):
+    """`source` as in `Loaded`: where it must be mended."""
+
+    message: str
+    source: str
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class Loaded(NamedTuple):
     """`values` and `sources` ("file", "env", "flag") have the same keys.
 
@@ -41,15 +51,22 @@ class Loaded(NamedTuple):
     values: dict[KeyPath, Any]
     sources: dict[KeyPath, str]
     warnings: tuple[SettingWarning, ...]
-    problems: tuple[str, ...]
+    problems: tuple[SettingProblem, ...]
 
 
-def refuse_problems(problems: Sequence[str]) -> None:
+_MENDED = {
+    "file": "mend it with `freellm config edit`",
+    "env": "correct the variable, or unset it",
+    "flag": "see the command's --help",
+}
+
+
+def refuse_problems(problems: Sequence[SettingProblem]) -> None:
     """Raises ConfigError when there are any: it tells the first, and how many more."""
     if problems:
         more = len(problems) - 1
         note = f" (and {more} more: run `freellm config check`)" if more else ""
-        raise ConfigError(problems[0] + note, hint="mend it with `freellm config edit`")
+        raise ConfigError(problems[0].message + note, hint=_MENDED[problems[0].source])
 
 
 class Loader:
@@ -62,7 +79,7 @@ class Loader:
         self._values: dict[KeyPath, Any] = {}
         self._sources: dict[KeyPath, str] = {}
         self._warnings: list[SettingWarning] = []
-        self._problems: list[str] = []
+        self._problems: list[SettingProblem] = []
 
     def load(
         self, table: Mapping[str, Any], env: Mapping[str, str], overrides: Mapping[str, Any]
@@ -123,7 +140,7 @@ class Loader:
             if source == "file":
                 self._problem((*path, *bad.inside), bad.problem)
             else:
-                self._problems.append(f"{name} {bad.problem}")
+                self._problems.append(SettingProblem(f"{name} {bad.problem}", source))
 
     def _read_env(self, env: Mapping[str, str]) -> None:
         for name in sorted(item for item in env if item.startswith(ENV_PREFIX)):
@@ -182,7 +199,7 @@ class Loader:
         try:
             value = parse(found, text)
         except BadValue as bad:
-            self._problems.append(f"{name} {bad.problem}")
+            self._problems.append(SettingProblem(f"{name} {bad.problem}", source))
         else:
             self._keep(path, found, value, source, name)
 
@@ -216,7 +233,8 @@ class Loader:
         return usual if name not in self._known and usual in self._known else name
 
     def _problem(self, path: Sequence[str | int], words: str) -> None:
-        self._problems.append(f"{self._place(self._locate(path))}: {_dotted(path)} {words}")
+        text = f"{self._place(self._locate(path))}: {_dotted(path)} {words}"
+        self._problems.append(SettingProblem(text, "file"))
 
     def _place(self, line: int | None) -> str:
         return f"{self._file}, line {line}" if line else self._file

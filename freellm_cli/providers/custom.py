@@ -24,10 +24,11 @@ _TEXTS = (
 _SWITCHES = ("list_public", "local")
 
 
-def clean_base_url(text: str) -> str:
+def clean_base_url(text: str, setting: str = "base_url") -> str:
     """The base of an API as people paste it: without the path of a method and without a final slash.
 
-    Raises ConfigError for what is no http(s) URL or carries a user name, a query or a fragment.
+    `setting`: where it was said. Raises ConfigError for what is no http(s) URL or carries a user name, a
+    query or a fragment.
     """
     url = text.strip().rstrip("/")
     for tail in _TAILS:
@@ -36,12 +37,12 @@ def clean_base_url(text: str) -> str:
     host = rest.partition("/")[0]
     if scheme.lower() not in ("http", "https") or not found or not host:
         raise ConfigError(
-            f"base_url {text!r} is not an address",
+            f"{setting} {text!r} is not an address",
             hint='write it like "http://127.0.0.1:8080/v1"',
         )
     if "@" in host or "?" in rest or "#" in rest:
         raise ConfigError(
-            "base_url holds a user name, a query or a fragment",
+            f"{setting} holds a user name, a query or a fragment",
             hint="keys belong in `freellm keys add`, not in an address",
         )
     return url
@@ -67,7 +68,8 @@ def provider_from_table(
     if "dialect" in table and table["dialect"] != base.dialect:
         changes |= _other_dialect(name, base, table["dialect"])
     if "base_url" in table:
-        changes |= _moved(base, clean_base_url(_text(name, table, "base_url")))
+        where = f"providers.{name}.base_url"
+        changes |= _moved(base, clean_base_url(_text(name, table, "base_url"), where))
         if known is None:
             changes["local"] = _is_loopback(changes["base_url"])
     changes |= {key: _text(name, table, key) for key in _TEXTS if key in table}

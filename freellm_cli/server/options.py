@@ -37,6 +37,11 @@ def options_from(settings: Settings) -> Options:
 
 
 def checked(options: Options) -> Options:
+    if not options.host.strip():
+        raise ConfigError(
+            "serve.host is empty, and it must be said who may reach the server",
+            hint="127.0.0.1 is this machine alone; 0.0.0.0 is everybody, and wants a key for clients",
+        )
     if options.token is None and not is_loopback(options.host):
         raise ConfigError(
             f"listening on {options.host} would let everybody in the network use your keys",

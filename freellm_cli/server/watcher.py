@@ -25,9 +25,14 @@ class Watcher:
     answer costs nothing. `at_look()` is called at each look too."""
 
     def __init__(
-        self, monotonic: Callable[[], float], at_look: Callable[[], None] = lambda: None
+        self,
+        monotonic: Callable[[], float],
+        at_look: Callable[[], None] = lambda: None,
+        *,
+        quiet_look_s: float = QUIET_LOOK_S,
     ) -> None:
         self._monotonic = monotonic
+        self._quiet_look_s = quiet_look_s
         self._at_look = at_look
         self._watched: dict[int, Exchange] = {}
         self._seen: list[Exchange] = []
@@ -91,21 +96,16 @@ class Watcher:
             self._seen = exchanges
             self._stopping.wait(LOOK_EVERY_S)
             return
-        self._rests = True
-        try:
-            if self.everyone() == exchanges and not self._stopping.is_set():
-                self._wait_for_one_of(exchanges)
-        finally:
-            self._rests = False
-
-    def _wait_for_one_of(self, exchanges: list[Exchange]) -> None:
         poll = select.poll()
         poll.register(self._theirs, select.POLLIN)
         for exchange in exchanges:
             number = exchange.connection.sock.fileno()
             if number >= 0 and not exchange.cancel.cancelled:
                 poll.register(number, _HANGUP)
-        poll.poll(QUIET_LOOK_S * 1000)
+        self._rests = True
+        if self.everyone() == exchanges and not self._stopping.is_set():
+            poll.poll(self._quiet_look_s * 1000)
+        self._rests = False
         with suppress(BlockingIOError):
             self._theirs.recv(64)
 

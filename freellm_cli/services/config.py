@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from freellm_cli.core.errors import ConfigError, UnknownName
 from freellm_cli.core.secret import Secret
 from freellm_cli.core.settings import Settings
-from freellm_cli.core.settings_docs import plain, shown_settings
+from freellm_cli.core.settings_docs import ShownSetting, plain, shown_settings
 from freellm_cli.core.settings_load import nearest_keys
-from freellm_cli.core.settings_schema import Option, option
+from freellm_cli.core.settings_schema import Option, is_table, option
 from freellm_cli.core.settings_values import BadValue, check, parse
 from freellm_cli.core.toml_text import split_key
 from freellm_cli.providers.registry import load_catalog
@@ -50,25 +51,36 @@ def show_paths(runtime: Runtime) -> Result:
 def show_settings(runtime: Runtime) -> Result:
     """Every setting with its value and source, secrets masked; for people, those not at their default."""
     shown = shown_settings(runtime.settings)
-    data = [row._asdict() for row in shown]
-    rows = tuple(
-        (Cell(row.key, "strong"), _text(row.value), Cell(row.source, "dim"))
-        for row in shown
-        if row.source != "default"
-    )
-    which = "the rest is at its default" if rows else "every setting is at its default"
+    changed = [row for row in shown if row.source != "default"]
+    which = "the rest is at its default" if changed else "every setting is at its default"
     ending = Line(f"{which}; {_LIST} lists them all", "dim")
-    table = Table(("setting", "value", "source"), rows)
-    return Result({"settings": data}, (table, ending) if rows else (ending,))
+    return _listed(shown, changed, ending)
+
+
+def _listed(data: Iterable[ShownSetting], told: Sequence[ShownSetting], *endings: Line) -> Result:
+    rows = tuple(
+        (Cell(row.key, "strong"), _text(row.value), Cell(row.source, "dim")) for row in told
+    )
+    table = (Table(("setting", "value", "source"), rows),) if rows else ()
+    return Result({"settings": [row._asdict() for row in data]}, (*table, *endings))
 
 
 def get_setting(runtime: Runtime, key: str) -> Result:
-    """One value and its source. Raises UnknownName with the nearest keys."""
+    """One value and its source; of a table (`aliases`, `providers.gemini`) all that stand in it, as
+    `show_settings` has them. Raises UnknownName with the nearest keys."""
+    path = split_key(key)
+    if is_table(path):
+        below = [row for row in shown_settings(runtime.settings) if _is_below(row.key, path)]
+        return _listed(below, below, *(() if below else (Line(f"nothing is set in {key}"),)))
     known = _known(key)
     settings = runtime.settings
     value = plain(settings.get(split_key(key)))
     data = {"key": key, "value": value, "source": settings.source(key), "about": known.about}
     return Result(data, (Line(_text(value)),))
+
+
+def _is_below(key: str, table: tuple[str, ...]) -> bool:
+    return split_key(key)[: len(table)] == table
 
 
 def set_setting(runtime: Runtime, key: str, text: str) -> Result:
@@ -109,6 +121,11 @@ def _host_with(runtime: Runtime, path: tuple[str, ...], value: Any) -> str:
     if path[0] != "providers":
         return ""
     name = path[1]
+    if path[2:] == ("base_url",) and not value and name not in load_catalog().provider_ids():
+        raise ConfigError(
+            f"{name} is a host of your own, and wants an address",
+            hint=f"`freellm config set providers.{name}.base_url http://127.0.0.1:8080/v1`",
+        )
     said = innermost = runtime.settings.provider_tables().get(name, {})
     for part in path[2:-1]:
         innermost = innermost.setdefault(part, {})
@@ -168,6 +185,11 @@ def _file(runtime: Runtime) -> ConfigFile:
 
 def _known(key: str) -> Option:
     found = option(split_key(key))
+    if found is None and is_table(split_key(key)):
+        raise UnknownName(
+            f"{key} holds settings and is none itself",
+            hint=f"`freellm config get {key}` shows them; write one like {key}.NAME",
+        )
     if found is None:
         nearest = nearest_keys(split_key(key))
         hint = f"did you mean {', '.join(nearest)}?" if nearest else f"{_LIST} lists them all"

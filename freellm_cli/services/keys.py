@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from freellm_cli.core.credentials import Credential, find_credential
@@ -149,7 +150,8 @@ def _about(
         key=lambda model: not model.recommended,
     )
     name = chatting[0].id if chatting else f"{provider.id}/…"
-    rows.append(("try it", f'freellm chat -m {name} "hello"'))
+    if provider.status != "closed":
+        rows.append(("try it", f'freellm chat -m {name} "hello"'))
     rows.append(("its models", its_models))
     return (Facts(tuple(rows)),)
 
@@ -326,20 +328,30 @@ def import_keys(runtime: Runtime, data: bytes, *, check: bool) -> Result:
     if not found.keys:
         raise UsageError(
             "no key of a known provider was found in that file",
-            hint="it may hold lines such as GEMINI_API_KEY_1=… or llm's keys.json",
+            hint=_why_none(found.skipped),
         )
     rows: list[tuple[str | Cell, ...]] = []
     outcomes = []
+    notices = [f"skipped {name}" for name in found.skipped]
     for entry in found.keys:
-        state = _import_one(runtime, entry, check)
+        state, notes = _import_one(runtime, entry, check)
+        notices += [f"{entry.name}: {note}" for note in notes]
         outcomes.append({"name": entry.name, "provider": entry.provider, "outcome": state.text})
         rows.append((entry.name, entry.provider, state))
-    notices = tuple(f"skipped {name}" for name in found.skipped)
     table = Table(("name", "provider", "outcome"), tuple(rows))
-    return Result({"keys": outcomes, "skipped": list(found.skipped)}, (table,), notices)
+    return Result({"keys": outcomes, "skipped": list(found.skipped)}, (table,), tuple(notices))
 
 
-def _import_one(runtime: Runtime, entry: FoundKey, check: bool) -> Cell:
+def _why_none(skipped: Sequence[str]) -> str:
+    if not skipped:
+        return "it may hold lines such as GEMINI_API_KEY_1=… or llm's keys.json"
+    more = f", and {len(skipped) - 1} more" if len(skipped) > 1 else ""
+    reveal = "; `freellm keys export --reveal` writes keys whole" if "masked" in skipped[0] else ""
+    return f"skipped {skipped[0]}{more}{reveal}"
+
+
+def _import_one(runtime: Runtime, entry: FoundKey, check: bool) -> tuple[Cell, tuple[str, ...]]:
+    """What became of it, and what there is to know of the key."""
     try:
         result = add_keys(
             runtime,
@@ -351,11 +363,11 @@ def _import_one(runtime: Runtime, entry: FoundKey, check: bool) -> Cell:
             check=check,
         )
     except FreellmError as error:
-        return Cell(error.message, "warn")
+        return Cell(error.message, "warn"), ()
     row = result.data["added"][0]
     if row["id"]:
-        return Cell(f"stored as {row['id']}", "good")
-    return Cell(f"not stored: {row['message']}", "bad")
+        return Cell(f"stored as {row['id']}", "good"), result.notices
+    return Cell(f"not stored: {row['message']}", "bad"), result.notices
 
 
 def export_keys(runtime: Runtime, *, reveal: bool) -> Result:

@@ -52,7 +52,14 @@ def plan_limits(runtime: Runtime, question: Question) -> Result:
     the data are None, and "unknown_limits" names it. Raises UsageError, and what `core.routing.resolve`
     raises."""
     if not 0 < question.requests <= MOST_REQUESTS:
-        raise UsageError(f"--requests is a number from 1 to {MOST_REQUESTS:,}")
+        raise UsageError(
+            f"--requests is a number from 1 to {MOST_REQUESTS:,}, and is needed",
+            hint="for example `freellm limits plan --model auto --requests 500`",
+        )
+    if question.tokens < 1:
+        raise UsageError(
+            f"--tokens wants the tokens of one request, answer included, not {question.tokens}"
+        )
     targets = list(Pool(runtime).plan(question.model, _needs(question)).targets)
     outcome = _play(runtime, [item.candidate for item in targets], question)
     now = runtime.clock.now()

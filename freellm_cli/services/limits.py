@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from freellm_cli.core.errors import UnknownName
+from freellm_cli.core.limits import spell_amount
 from freellm_cli.services.limit_sources import Source, Told
 from freellm_cli.services.pool import PoolTarget
 from freellm_cli.services.pots import pots, shared_table
@@ -111,7 +112,7 @@ def _meter_rows(meter: _Meter, now: float) -> list[tuple[str | Cell, ...]]:
                 Cell(", ".join(meter.credentials), "strong") if not place else "",
                 meter.model if not place else "",
                 Cell(f"{usage.used:,}", style),
-                f"{usage.limit.amount:,} {usage.limit.unit}",
+                spell_amount(usage.limit),
                 spell_window(usage.limit.window),
                 resets,
                 Cell(source.text, "warn" if source.differs else "dim"),

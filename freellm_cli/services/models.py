@@ -247,9 +247,7 @@ def show_model(runtime: Runtime, model_id: str) -> Result:
     if model is None:
         members = catalog.family(model_id) or catalog.find(model_id)
         if not members:
-            nearest = catalog.nearest_models(model_id, 3)
-            hint = f"did you mean {', '.join(nearest)}?" if nearest else "see `freellm models`"
-            raise UnknownName(f"no model is called {model_id!r}", hint=hint, nearest=nearest)
+            raise _no_model(runtime, model_id, catalog.nearest_models(model_id, 3))
         model = members[0]
     provider = catalog.provider(model.provider)
     usable = runtime.usable_providers()
@@ -278,10 +276,21 @@ def show_model(runtime: Runtime, model_id: str) -> Result:
         "elsewhere": ", ".join(m.id for m in catalog.family(model.family) if m.id != model.id)
         if model.family
         else "",
-        "key": "" if model.provider in usable else way_in(provider),
+        "key": "" if model.provider in usable or provider.status == "closed" else way_in(provider),
     }
     rows += [(name, value) for name, value in optional.items() if value]
     return Result({"model": data}, (Facts(tuple(rows)),))
+
+
+def _no_model(runtime: Runtime, name: str, nearest: tuple[str, ...]) -> UnknownName:
+    from freellm_cli.core.routing import VIRTUAL_NAMES
+
+    if name in VIRTUAL_NAMES or name in runtime.settings.aliases:
+        return UnknownName(
+            f"{name!r} stands for other models", hint=f'`freellm route "{name}"` shows which'
+        )
+    hint = f"did you mean {', '.join(nearest)}?" if nearest else "see `freellm models`"
+    return UnknownName(f"no model is called {name!r}", hint=hint, nearest=nearest)
 
 
 def _status_text(data: dict[str, Any]) -> str:

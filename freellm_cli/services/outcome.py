@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from freellm_cli.core import errors
@@ -222,7 +223,7 @@ def _told_kind(verdict: Verdict) -> str:
 
 
 def _nothing_fits(asked: str, excluded: list[Excluded]) -> errors.FreellmError:
-    reasons = "; ".join(f"{item.target}: {item.reason}" for item in excluded[:4])
+    reasons = _grouped((item.target, item.reason) for item in excluded)
     if any("context is" in item.reason for item in excluded):
         return errors.ContextTooLong(
             f"the prompt is too long for every model of {asked} ({reasons})",
@@ -238,11 +239,13 @@ def _nothing_fits(asked: str, excluded: list[Excluded]) -> errors.FreellmError:
             f"no model of {asked} can take this request ({reasons})",
             hint="see `freellm models --vision` or `--tools`",
         )
-    if any(item.reason == NOT_FREE for item in excluded):
+    shut = next((item.target for item in excluded if item.reason == NOT_FREE), "")
+    if shut:
+        provider = shut.split("/")[1]
         return errors.NoCredential(
             f"{asked} has no free tier ({reasons})",
-            hint="another model: `freellm models --recommended`; if your key is a paid one, "
-            "set providers.NAME.catalog_limits = false",
+            hint="another model: `freellm models --recommended`; if your key is a paid one: "
+            f"`freellm config set providers.{provider}.catalog_limits false`",
         )
     return errors.NoCredential(
         f"nothing can ask {asked} now ({reasons})", hint="see `freellm keys list`"
@@ -272,9 +275,16 @@ def _not_served(asked: str, told: str) -> errors.NotServed:
     )
 
 
-def _limited(asked: str, refused: Refused, told: str) -> errors.AllLimited:
+def _limited(asked: str, refused: Refused, told: str) -> errors.FreellmError:
     from freellm_cli.services.wait_words import first_to_be_free
 
+    if not told and (reasons := _why_it_never_fits(refused)):
+        return errors.ContextTooLong(
+            f"the request is too long for the limits of {asked}: {reasons}",
+            hint="shorten it, or ask for a shorter answer (--max-tokens); "
+            "`freellm models --recommended` has models with wider limits",
+            client_hint="shorten it, or ask for a shorter answer (max_tokens)",
+        )
     reason = first_to_be_free(refused.reasons)
     fault = "" if told or reason is None else reason.fault
     message = f"every target of {asked} {'rests after a failure' if fault else 'is limited'}"
@@ -289,6 +299,14 @@ def _limited(asked: str, refused: Refused, told: str) -> errors.AllLimited:
         retry_after_s=refused.wait_s,
         daily=refused.daily,
     )
+
+
+def _why_it_never_fits(refused: Refused) -> str:
+    """Waiting is in vain where no target's limits hold the whole of it, however long they are left alone."""
+    too_large = [item for item in refused.reasons if item.why == "too_large"]
+    if {item.target for item in too_large} != {item.target for item in refused.reasons}:
+        return ""
+    return "; ".join(list(dict.fromkeys(item.text for item in too_large))[:3])
 
 
 def _upstream_error(
@@ -314,8 +332,13 @@ def _story(verdicts: list[tuple[PoolTarget, Verdict]]) -> str:
     for target, verdict in verdicts:
         words = (verdict.message or verdict.kind).strip().replace("\n", " ")
         seen[target.candidate.key] = words[:200]
+    return _grouped(list(seen.items())[-_TOLD:])
+
+
+def _grouped(told: Iterable[tuple[str, str]]) -> str:
+    """(who, words): whoever says the same is named before it, the last three sayings."""
     said: dict[str, list[str]] = {}
-    for key, words in list(seen.items())[-_TOLD:]:
+    for key, words in told:
         said.setdefault(words, []).append(key)
     return "; ".join(f"{_names(keys)}: {words}" for words, keys in list(said.items())[-3:])
 

@@ -33,14 +33,15 @@ def check_settings(runtime: Runtime) -> Result:
     warnings = [str(warning) for warning in loaded.warnings]
     if not loaded.problems:
         warnings += _leading_nowhere(runtime, loaded, file)
-    blocks: list[Block] = [Line(text, "bad") for text in loaded.problems]
+    problems = [str(problem) for problem in loaded.problems]
+    blocks: list[Block] = [Line(text, "bad") for text in problems]
     blocks += [Line(text, "warn") for text in warnings]
-    if loaded.problems:
+    if any(problem.source == "file" for problem in loaded.problems):
         blocks.append(Line("`freellm config edit` opens the file"))
-    elif not warnings:
+    elif not problems and not warnings:
         blocks.append(Line(f"{file.path}: nothing to complain of", "good"))
-    data = {"file": file.path, "problems": list(loaded.problems), "warnings": warnings}
-    return Result(data, tuple(blocks), exit_code=EXIT_CONFIG if loaded.problems else 0)
+    data = {"file": file.path, "problems": problems, "warnings": warnings}
+    return Result(data, tuple(blocks), exit_code=EXIT_CONFIG if problems else 0)
 
 
 def _leading_nowhere(runtime: Runtime, loaded: Loaded, file: ConfigFile) -> Iterator[str]:

@@ -83,7 +83,10 @@ def test_the_summary_of_a_file_can_be_json(home: Household, tmp_path: Path) -> N
         (["-", "--reserve", "half"], "wants a share"),
         (["-", "--format", "csv"], "auto, text, jsonl"),
         (["-", "--resume"], "-o"),
-        (["-", "-O", "nonsense"], "KEY=VALUE"),
+        (["-", "-O", "nonsense"], "-O wants key=value, not 'nonsense'"),
+        (["-", "-O", "temperature=warm"], "-O: temperature must be a number"),
+        (["-", "-O", "n=3"], "-O: n must be 1"),
+        (["-", "-O", "model=x"], "-O takes no 'model'\n  → -m names the model"),
     ],
 )
 def test_a_mistake_is_a_usage_error(home: Household, words: list[str], said: str) -> None:

@@ -90,6 +90,16 @@ IMPOSSIBLE = {
     ("--top-p", "1.5"): "--top-p wants a number from 0 to 1, not 1.5",
     ("-m", ""): "-m wants a model's name, not an empty one",
     ("--model", " "): "-m wants a model's name, not an empty one",
+    ("-o", "n=2"): "-o: n must be 1: one answer a question",
+    ("-o", 'temperature="hot"'): "-o: temperature must be a number",
+    ("-o", "tools=5"): "-o: tools must be a list",
+    ("-o", "model=x"): "-o takes no 'model'\n  → -m names the model",
+    ("-o", "messages=[]"): "-o takes no 'messages'",
+    ("-o", "stream=true"): "-o takes no 'stream'\n  → it is no part of the question",
+    ("-t", ""): "-t wants a template's name, not an empty one",
+    ("--save", ""): "--save wants a template's name, not an empty one",
+    ("--conversation", ""): "--conversation wants a conversation's name, not an empty one",
+    ("--json-schema", " "): "--json-schema wants a file's name, not an empty one",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -156,6 +157,35 @@ def test_keys_travel_through_a_file(home: Household, tmp_path: Path) -> None:
     home.run("keys", "remove", "groq-1", "--yes")
     assert "stored as groq-" in home.run("keys", "import", str(file), "--no-check").out
     assert "already stored" in home.run("keys", "import", str(file), "--no-check").out
+    home.run("keys", "remove", "groq-2", "--yes")
+    assert "stored as groq-" in home.run("keys", "import", "-", "--no-check", stdin=revealed).out
+
+
+def test_a_masked_export_is_told_from_a_file_without_keys(home: Household) -> None:
+    home.keys("groq", GROQ_KEY, f"{GROQ_KEY}x")
+    masked = home.run("keys", "export").out
+    refused = home.run("keys", "import", "-", stdin=masked)
+    assert refused.code == 2
+    assert "masked or missing, and 1 more" in refused.err
+    assert "`freellm keys export --reveal`" in refused.err
+    assert "GEMINI_API_KEY_1=…" in home.run("keys", "import", "-", stdin="nothing").err
+
+
+def test_what_is_odd_about_an_imported_key_is_said_as_of_a_typed_one(home: Household) -> None:
+    imported = home.run("keys", "import", "-", "--no-check", stdin="GROQ_API_KEY_7=n0t-a-groq-key")
+    assert "stored as groq-1" in imported.out
+    assert "GROQ_API_KEY_7: keys of groq usually look different" in imported.err
+
+
+def test_nobody_is_sent_to_a_service_that_has_closed(home: Household) -> None:
+    added = home.run("keys", "add", "iflow", "--stdin", stdin="sk-0123456789abcdef0123456789abcdef")
+    assert "iFlow has closed" in added.out
+    assert "try it" not in added.out
+    home.run("keys", "remove", "iflow-1", "--yes")
+    shown = home.run("models", "show", "iflow/kimi-k2").out
+    assert "use instead" in shown
+    assert "keys add" not in shown
+    assert "freellm keys add mistral" in home.run("models", "show", "mistral/codestral-latest").out
 
 
 def test_a_key_of_the_environment_is_used_and_shown_as_such(home: Household) -> None:
@@ -210,6 +240,7 @@ def test_a_fetched_list_is_kept_for_later(home: Household, sim: Simulator) -> No
     [
         (["models", "gemni"], "did you mean gemini?"),
         (["models", "show", "kimi-k22"], "kimi-k2"),
+        (["models", "show", "smart"], '`freellm route "smart"` shows which'),
         (["models", "--family", "kimik2"], "no family"),
         (["models", "--for", "speed"], "long-context"),
         (["models", "groq", "gemini"], "say one provider"),
@@ -228,14 +259,24 @@ def test_a_fetched_list_is_kept_for_later(home: Household, sim: Simulator) -> No
         (["keys", "rm"], "did you mean `freellm keys remove`?"),
         (["history", "rm"], "did you mean `freellm history delete`?"),
         (["models", "--recomended"], "did you mean --recommended?"),
+        (["serve", "--ports", "80"], "did you mean --port?"),
+        (["chat", "--hlep"], "→ see `freellm chat --help`"),
+        (["history", "show", "--limit", "5"], "→ see `freellm history show --help`"),
+        (["keys", "export", "--format", "env"], "→ see `freellm keys export --help`"),
         (["chat", "--temperature", "warm", "hi"], "'warm' is no number"),
         (["serve", "--port", "80x"], "'80x' is no whole number"),
         (["completion", "instal"], "did you mean `freellm completion install`?"),
         (["config", "get", "serve.prot"], "serve.port"),
         (["config", "set", "serve.prot", "1"], "serve.port"),
+        (["config", "set", "aliases", "auto"], "`freellm config get aliases` shows them"),
+        (["config", "set", "providers.groq", "x"], "write one like providers.groq.NAME"),
         (["config", "set", "serve.port", "many"], "serve.port"),
         (["completion", "tcsh"], "bash, zsh, fish, powershell"),
         (["why", "req_none"], "no request"),
+        (["limits", "why"], "`freellm limits why gemini-1`"),
+        (["limits", "plan"], "`freellm limits plan --model auto --requests 500`"),
+        (["limits", "plan", "-n", "5", "--tokens", "-5"], "--tokens wants the tokens of one"),
+        (["limits", "gemini", "groq"], "see `freellm limits --help`"),
         (["route", "kimi-k2x"], "kimi-k2"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -246,6 +287,25 @@ def test_a_slip_is_answered_with_what_was_probably_meant(
     outcome = home.run(*words)
     assert (outcome.code, outcome.out) == (2 if "many" not in words else 3, "")
     assert said in outcome.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nonsense", "--json"],
+        ["keys", "ad", "--json"],
+        ["keys", "label", "x", "--foo", "--json"],
+        ["--jsn", "keys", "--json"],
+        ["serve", "--port", "80x", "--json"],
+    ],
+)
+def test_a_slip_before_the_wish_for_json_is_told_as_json_too(
+    words: list[str], home: Household
+) -> None:
+    outcome = home.run(*words)
+    assert outcome.code == 2
+    assert json.loads(outcome.out)["error"]["exit_code"] == 2
+    assert outcome.err.startswith("error: ")
 
 
 # limits, why, route
@@ -263,6 +323,13 @@ def test_what_is_used_is_shown_and_what_rests_can_be_woken(home: Household, sim:
     assert "woken" in home.run("limits", "reset", "groq-1").out
     sim.key(GROQ_KEY).good()
     assert home.run("chat", "-m", "groq/openai/gpt-oss-20b", "hi").code == 0
+
+
+def test_one_request_is_no_requests(home: Household) -> None:
+    home.limits("groq", requests_per_minute=1).keys("groq", GROQ_KEY)
+    home.run("chat", "-m", "groq/openai/gpt-oss-20b", "hi")
+    assert re.search(r"1 request +minute", home.run("limits").out)
+    assert "1 request per minute (1 used" in home.run("limits", "why", "groq-1").out
 
 
 def test_the_last_request_is_told_with_every_target_that_was_tried(
@@ -300,6 +367,21 @@ def test_a_setting_is_set_read_and_taken_back_and_comments_stay(
     assert file.read_text().startswith("# mine\n")
 
 
+def test_a_table_of_settings_is_read_as_a_whole(home: Household) -> None:
+    assert home.run("config", "get", "aliases").out == "nothing is set in aliases\n"
+    home.run("config", "set", 'aliases."gpt-4.1"', "auto")
+    home.run("config", "set", "providers.groq.first_token", "3")
+    assert 'aliases."gpt-4.1"  ["auto"]  file' in home.run("config", "get", "aliases").out
+    (one,) = json.loads(home.run("config", "get", "aliases", "--json").out)["settings"]
+    assert one == {"key": 'aliases."gpt-4.1"', "value": ["auto"], "source": "file"}
+    groq = home.run("config", "get", "providers.groq").out
+    assert "providers.groq.first_token" in groq
+    assert "gemini" not in groq
+    served = home.run("config", "get", "serve").out.splitlines()[1:]
+    assert len(served) > 9
+    assert all(line.startswith("serve.") for line in served)
+
+
 def test_a_refused_value_says_what_the_setting_is_and_usually_holds(home: Household) -> None:
     refused = home.run("config", "set", "providers.groq.first_token", "-3")
     assert refused.code == 3
@@ -322,6 +404,27 @@ def test_the_first_key_is_begun_the_same_way_wherever_there_is_none(home: Househ
     for argv in (["keys"], ["limits"]):
         assert "`freellm setup` leads to a first one" in home.run(*argv).out
     assert "`freellm setup` leads to a first key" in home.run("chat", "hello").err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the editor there has a window of its own")
+@pytest.mark.parametrize("words", [["config", "edit"], ["templates", "edit", "mine"]], ids=" ".join)
+def test_no_editor_is_opened_where_nobody_sees_it(home: Household, words: list[str]) -> None:
+    outcome = home.run(*words)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "there is no terminal to edit on" in outcome.err
+    assert "EDITOR" in outcome.err
+
+
+@pytest.mark.parametrize("words", [["limits"], ["config", "check"]], ids=" ".join)
+def test_a_wrong_variable_is_mended_where_it_is_set_and_not_in_the_file(
+    home: Household, words: list[str]
+) -> None:
+    outcome = home.run(*words, env={"FREELLM_SERVE_PORT": "many"})
+    said = outcome.out + outcome.err
+    assert outcome.code == 3
+    assert "FREELLM_SERVE_PORT must be a whole number" in said
+    assert "config edit" not in said
+    assert ("unset it" in said) == (words == ["limits"])
 
 
 def test_an_edit_that_breaks_the_file_is_refused_and_the_old_one_stays(
@@ -403,3 +506,16 @@ def test_every_simulation_is_named_where_one_looks_for_it(
     for profile in PROFILES.values():
         assert re.search(rf"[:,]{profile.name}[,.]", shown), profile.name
         assert f"| `{profile.name}` | {profile.says}" in page
+
+
+@pytest.mark.parametrize(
+    ("host", "said"),
+    [("", "serve.host is empty"), (" ", "serve.host is empty"), ("0.0.0.0", "let everybody in")],
+)
+def test_a_server_for_others_wants_a_key_and_one_for_nobody_a_host(
+    home: Household, host: str, said: str
+) -> None:
+    home.keys("groq", GROQ_KEY)
+    outcome = home.run("serve", "--host", host, "--port", "0")
+    assert outcome.code == 3
+    assert said in outcome.err

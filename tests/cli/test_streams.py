@@ -10,6 +10,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -130,6 +131,55 @@ def test_nobody_is_told_that_the_reader_of_the_output_has_gone(
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_that_leaves_ends_a_command_without_a_word(
+    env: dict[str, str], unbuffered: str
+) -> None:
+    reading, writing = os.pipe()
+    with subprocess.Popen(
+        [*PROGRAM, "models", "--all", "--json"],
+        env={**env, "PYTHONUNBUFFERED": unbuffered},
+        stdin=subprocess.DEVNULL,
+        stdout=writing,
+        stderr=subprocess.PIPE,
+    ) as program:
+        os.close(writing)
+        if unbuffered:
+            assert os.read(reading, 1)  # it has begun, and cannot have ended: no pipe holds so much
+        os.close(reading)
+        said = program.communicate()[1]
+    assert (program.returncode, said) == (141, b"")
+
+
+class Narrow(io.RawIOBase):
+    """A file that takes three bytes at a time, and then no more, as a disk does that fills up."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+        self.held = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        taken = bytes(data)[: min(3, self.room - len(self.held))]  # type: ignore[call-overload]
+        if not taken:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.held += taken
+        return len(taken)
+
+
+def test_an_unbuffered_output_is_written_whole_or_told_to_be_cut() -> None:
+    narrow = Narrow(100)
+    unbuffered = io.TextIOWrapper(cast("Any", narrow), encoding="utf-8", write_through=True)
+    out = standard_streams({}, io.StringIO(), unbuffered, io.StringIO())[1]
+    out.write(ANSWER)
+    assert narrow.held.decode() == ANSWER, "at once, as who wants no buffer expects it"
+    with pytest.raises(OutputFault, match="No space left"):
+        out.write("x" * 100)
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full here")
 def test_a_log_that_is_full_too_changes_no_exit_code(env: dict[str, str]) -> None:
     assert typed("models >/dev/full 2>&1", env).returncode == 3
@@ -153,8 +203,9 @@ def test_a_file_that_took_the_place_of_a_closed_stream_is_no_output(tmp_path: Pa
     file = tmp_path / "program"
     file.write_text("all that it unpacks")
     with file.open() as taken, file.open("a") as given:
-        assert is_stand_in(standard_streams({}, None, taken, None)[1])
-        assert not is_stand_in(standard_streams({}, None, given, None)[1])
+        with standard_streams({}, io.StringIO(), taken, io.StringIO())[1] as stand_in:
+            assert is_stand_in(stand_in)
+        assert not is_stand_in(standard_streams({}, io.StringIO(), given, io.StringIO())[1])
 
 
 class Broken(io.RawIOBase):

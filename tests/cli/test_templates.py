@@ -170,5 +170,7 @@ def test_a_template_is_not_saved_over_another_nor_without_a_word(home: Household
     assert taken.code == 2
     assert "templates edit greet" in taken.err
     assert "Greet {input}" in home.run("templates", "show", "greet").out
-    assert home.run("chat", "--save", "empty").code == 3
+    nothing = home.run("chat", "--save", "empty")
+    assert nothing.code == 2
+    assert "`freellm chat --save empty " in nothing.err
     assert home.run("chat", "--save", "../escape", "x").code == 2

@@ -97,8 +97,24 @@ def test_a_locale_without_the_letters_is_survived(env: dict[str, str]) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.parametrize("term", ["xterm-256color", "dumb"])
+def test_nothing_that_others_wrote_drives_the_terminal(
+    env: dict[str, str], sim: Simulator, term: str
+) -> None:
+    env = {**env, "TERM": term}
+    on_a_terminal(["chat", "-m", MODEL, "x\x1b]0;title\x07\x1b[2Jy"], env)
+    for words in (["history"], ["history", "show"], ["history", "search", "title"]):
+        shown = on_a_terminal(words, env)
+        assert "x]0;title[2Jy" in plain(shown), words
+        assert not re.search(r"\x1b\]|\x1b\[2J|\x07", shown), words
+    refused = spawned(["chat", "-a", "no\x1b[2Jfile", "hello"], env).read()
+    assert "no[2Jfile cannot be attached" in refused
+    assert "\x1b[2J" not in refused
+
+
+@pytest.mark.parametrize("enough", ["", "n", "No"])
 def test_a_key_is_typed_unseen_and_another_is_asked_for(
-    env: dict[str, str], sim: Simulator
+    env: dict[str, str], sim: Simulator, enough: str
 ) -> None:
     child = spawned(["keys", "add", "groq", "--label", "typed"], env)
     child.expect("not shown: ")
@@ -107,11 +123,12 @@ def test_a_key_is_typed_unseen_and_another_is_asked_for(
     text = child.before + child.after
     child.expect("another Groq key")
     text += child.before
-    child.sendline("")
+    child.sendline(enough)
     text += child.read()
     child.close()
     assert child.exitstatus == 0
     assert GROQ_KEY[8:] not in text
+    assert "groq-3" not in text, "a no is no key"
 
 
 def test_a_mistyped_key_is_refused_at_once_and_may_be_typed_again(

@@ -527,11 +527,27 @@ def test_loading_nothing_imports_next_to_nothing() -> None:
     subprocess.run([sys.executable, "-S", "-c", code], check=True, cwd=Path(__file__).parents[2])
 
 
+@pytest.mark.parametrize(
+    ("file", "variable", "overrides", "hint"),
+    [
+        ({"history": 1}, {}, {}, "`freellm config edit`"),
+        ({}, {"FREELLM_HISTORY": "5"}, {}, "correct the variable, or unset it"),
+        ({}, {}, {"serve.threads": 10**9}, "see the command's --help"),
+    ],
+)
+def test_a_wrong_value_is_mended_where_it_was_said(
+    file: dict[str, Any], variable: dict[str, str], overrides: dict[str, Any], hint: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Settings.load(file, variable, overrides)
+    assert hint in caught.value.hint
+
+
 def test_a_check_tells_every_problem_and_every_warning() -> None:
     text = "history = 1\nprivate = 2\n[serve]\nprot = 3\n"
     loader = Loader("/c/config.toml", lambda path: line_of(text, path), ())
     loaded = loader.load(tomllib.loads(text), {"FREELLM_WAIT": "never"}, {})
-    assert [problem.partition(" must")[0] for problem in loaded.problems] == [
+    assert [problem.message.partition(" must")[0] for problem in loaded.problems] == [
         "/c/config.toml, line 1: history",
         "/c/config.toml, line 2: private",
         "FREELLM_WAIT",

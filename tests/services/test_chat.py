@@ -212,6 +212,54 @@ def test_a_prompt_too_long_for_every_model_is_refused_unsent(
     assert not sim.seen
 
 
+def test_a_model_without_a_free_tier_is_told_once_for_all_keys_with_what_to_type(
+    home: Household, sim: Simulator
+) -> None:
+    home.keys("gemini", "k1", "k2", "k3", "k4")
+    with pytest.raises(NoCredential) as caught:
+        home.ask(model="gemini/gemini-2.5-pro")
+    assert "and 1 more: is not in the free tier" in caught.value.message
+    assert caught.value.message.count("free tier (its limit") == 1
+    assert "`freellm config set providers.gemini.catalog_limits false`" in caught.value.hint
+    assert not sim.seen
+
+
+@pytest.mark.parametrize(
+    ("prompt", "params"), [("word " * 12_000, {}), ("hi", {"max_tokens": 20_000})]
+)
+def test_what_no_limit_will_ever_hold_is_too_long_and_nobody_is_told_to_wait(
+    home: Household, sim: Simulator, prompt: str, params: dict[str, int]
+) -> None:
+    home.keys("groq", "g1", "g2")
+    with pytest.raises(ContextTooLong) as caught:
+        home.ask(prompt, model=GROQ, params=params)
+    assert caught.value.message.count("do not fit into 8,000 tokens per minute") == 1
+    assert "--max-tokens" in caught.value.hint
+    assert "--" not in caught.value.client_hint
+    assert not sim.seen
+
+
+def test_an_answer_without_end_may_be_asked_for_where_no_limit_counts_its_tokens(
+    home: Household, sim: Simulator
+) -> None:
+    home.keys("gemini", "k1")
+    for name in ("max_tokens", "max_completion_tokens"):
+        assert home.ask(params={name: 10**30}).completion().text
+    with pytest.raises(ContextTooLong):
+        home.keys("groq", "g1").ask(model=GROQ, params={"max_tokens": 10**30})
+
+
+def test_what_fits_later_at_one_of_the_targets_is_limited_and_not_too_long(
+    home: Household, sim: Simulator
+) -> None:
+    home.keys("groq", "g1").keys("gemini", "k1").limits("gemini", requests_per_day=1)
+    home.config(f'[aliases]\nboth = ["{GROQ}", "{FLASH}"]')
+    home.ask("one", model=FLASH)
+    with pytest.raises(AllLimited) as caught:
+        home.ask("hi", model="both", params={"max_tokens": 20_000}, timeout_s=1)
+    assert caught.value.retry_after_s
+
+
 def test_limits_are_kept_before_the_upstream_has_to_refuse(home: Household, sim: Simulator) -> None:
     home.keys("groq", "k1", "k2").limits("groq", requests_per_minute=2)
     sim.each_key().rpm(2)

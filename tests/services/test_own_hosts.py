@@ -245,6 +245,7 @@ def test_checking_a_keyless_host_asks_it(home: Household) -> None:
         ("providers.Pool.base_url", "http://127.0.0.1/v1", "no usable name"),
         ("providers.pool.base_url", "127.0.0.1", "is not an address"),
         ("providers.pool.first_token", "5", "has no base_url"),
+        ("providers.pool.base_url", "", "wants an address"),
     ],
 )
 def test_settings_that_make_no_provider_are_refused_before_the_file_is_touched(
