@@ -250,16 +250,22 @@ def _text_part(part: dict[str, Any], kind: str, path: str) -> dict[str, Any]:
 
 def _image(part: dict[str, Any], path: str) -> dict[str, Any]:
     image = part.get("image_url")
-    if isinstance(image, dict) and isinstance(image.get("url"), str):
-        if part.get("type") == "image_url" and image.get("detail", "") is not None:
-            return part
-        image = image["url"]
-    if not isinstance(image, str) or not image:
-        raise BadField(f"{path}.image_url.url", "a URL or a data: URI")
-    regular: dict[str, Any] = {"url": image}
+    address = image.get("url") if isinstance(image, dict) else image
+    if not isinstance(address, str) or not address or _leads_nowhere(address):
+        raise BadField(f"{path}.image_url.url", "an http(s) address or a data: URI")
+    is_regular = isinstance(image, dict) and image.get("detail", "") is not None
+    if is_regular and part.get("type") == "image_url":
+        return part
+    regular: dict[str, Any] = {"url": address}
     if isinstance(part.get("detail"), str):
         regular["detail"] = part["detail"]
     return {"type": "image_url", "image_url": regular}
+
+
+def _leads_nowhere(address: str) -> bool:
+    """Whether it is of a kind that no provider reads: a file of the client's own machine (file://…)."""
+    scheme, mark, _ = address[:20].partition("://")
+    return bool(mark) and scheme.lower() not in ("http", "https", "gs")
 
 
 def _audio(part: dict[str, Any], path: str) -> dict[str, Any]:

@@ -77,7 +77,7 @@ class Media:
             if mime and "youtu" not in address:
                 data["mimeType"] = mime
             return {"fileData": data}
-        if address.startswith(("http://", "https://")):
+        if "://" in address[:20]:
             raise RequestRefused(
                 f"{self._model_id} does not read addresses: {_short(address)}",
                 hint="send the picture or file itself, as a data: URI or with --attach",

@@ -366,9 +366,10 @@ class BatchRun:
     def _result(self, interrupted: bool) -> Result:
         total, done = len(self._survey.numbers), self._output.states.done
         seconds = self._clock.monotonic() - self._begun
+        answered = sum(self._by.values())
         data: dict[str, Any] = {
             "rows": total,
-            "answered": sum(self._by.values()),
+            "answered": answered,
             "errors": self._errors,
             "already_done": self._resumed,
             "left": total - done,
@@ -378,7 +379,9 @@ class BatchRun:
             "output": self._options.out,
             "already": False,
         }
-        words = f"{data['answered']:,} rows answered in {spell_seconds(seconds)}"
+        words = (
+            f"{answered:,} row{'' if answered == 1 else 's'} answered in {spell_seconds(seconds)}"
+        )
         if self._errors:
             words += f", {self._errors:,} errors"
         if interrupted:

@@ -63,6 +63,11 @@ def test_the_plan_as_json_is_the_whole_output(home: Household, sim: Simulator) -
     assert plan["ends_in_s"] > seconds_to_pacific_midnight() - 60
 
 
+def test_one_row_is_one_row(home: Household) -> None:
+    outcome = home.run("batch", "-", stdin="alone\n")
+    assert outcome.err == "freellm: 1 row answered in 1 s\n"
+
+
 def test_an_empty_pipe_is_called_standard_input(home: Household) -> None:
     outcome = home.run("batch", "-", stdin="")
     assert outcome.code == 2

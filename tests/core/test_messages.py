@@ -239,6 +239,15 @@ def test_results_without_ids_answer_the_calls_in_their_order() -> None:
             {"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}]},
             "messages[0].content[0].image_url.url",
         ),
+        *(
+            (
+                {"messages": [{"role": "user", "content": [{"type": kind, "image_url": given}]}]},
+                "messages[0].content[0].image_url.url",
+            )
+            for kind in ("image_url", "input_image")
+            for address in ("file:///home/me/cat.png", "FILE://c/cat.png", "ftp://host/cat.png", "")
+            for given in (address, {"url": address}, {"url": address, "detail": "low"})
+        ),
         (
             {"messages": [{"role": "user", "content": [{"type": "input_audio"}]}]},
             "messages[0].content[0].input_audio.data",

@@ -157,6 +157,12 @@ def test_an_address_is_refused_because_google_reads_none() -> None:
     assert "secret" not in str(e.value)
 
 
+@pytest.mark.parametrize("address", ["file:///home/me/cat.png", "ftp://example.org/cat.png"])
+def test_an_address_of_another_kind_is_not_taken_for_the_picture(address: str) -> None:
+    with pytest.raises(RequestRefused, match="does not read addresses"):
+        parts(picture(address))
+
+
 def test_an_address_that_was_fetched_before_goes_as_its_bytes() -> None:
     url = "https://example.org/cat.png"
     where = target(capabilities=EVERYTHING, options={"fetch": {url: PNG}})
