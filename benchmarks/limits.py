@@ -233,7 +233,8 @@ def report(
     first_minute = [seen for seen in answered if seen.at < begun + 60]
     by_key = Counter(seen.key for seen in first_minute)
     used = len(first_minute) / limit["address"]
-    spread = (max(by_key.values()) - min(by_key.values())) / (len(first_minute) / KEYS)
+    apart = max(by_key.values()) - min(by_key.values())
+    spread = apart / (len(first_minute) / KEYS)
     took = max(seen.at for seen in answered) - begun
     size = sum(
         path.stat().st_size for path in (folder / "state").glob("ledger.db*") if path.is_file()
@@ -243,7 +244,8 @@ def report(
     print(f"answered {len(answered)}, refused upstream {sim.counts.refused}")
     print(f"first minute: {used:.1%} of the tightest limit used, spread over keys {spread:.1%}")
     print(f"ledger {size / 1e6:.1f} MB; ends of the processes: {dict(told)}")
-    good = sim.counts.refused == 0 and used >= 0.98 and spread <= 0.05
+    fair = spread <= 0.05 or apart <= 2  # of a few requests, one is more than a twentieth
+    good = sim.counts.refused == 0 and used >= 0.98 and fair
     unfinished = sum("ok" not in end or "Error" in end for end in ends)
     return 0 if good and unfinished <= killed else 1
 
