@@ -1,6 +1,7 @@
 """One attempt at one target: send, read until something is known good, or say what went wrong."""
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 from freellm_cli.core.assembly import Assembler
@@ -76,12 +77,10 @@ class Opened:
     def batches(self) -> Iterator[list[Delta]]:
         """What is still to come: the deltas of each piece of the body, as soon as it is there."""
         if self._ended:
-            return
-        feed = self._reader.feed
-        for chunk in self._chunks:
-            deltas = feed(chunk)
-            if deltas:
-                yield deltas
+            return iter(())
+        return chain(filter(None, map(self._reader.feed, self._chunks)), self._end())
+
+    def _end(self) -> Iterator[list[Delta]]:
         self._ended = True
         yield self._reader.close()
 

@@ -49,14 +49,13 @@ class Exchange:
     def chunks(self) -> Iterator[bytes]:
         """See `transport.base.Response.chunks`. May be left and called again to read on."""
         inflater = self._inflater
-        if inflater is not None:
-            yield from self._inflate(inflater, b"")
+        return iter(self._receive, b"") if inflater is None else self._inflated(inflater)
+
+    def _inflated(self, inflater: Inflater) -> Iterator[bytes]:
+        yield from self._inflate(inflater, b"")
         while data := self._receive():
-            if inflater is None:
-                yield data
-            else:
-                yield from self._inflate(inflater, data)
-        if inflater is not None and not inflater.is_complete():
+            yield from self._inflate(inflater, data)
+        if not inflater.is_complete():
             raise self._call.fault("cut", f"{self._call.host} cut its compressed answer short.")
 
     def read(self, limit: int = 33_554_432) -> bytes:
