@@ -12,8 +12,8 @@ What counts is the ratio; the figures belong to the machine. Bars:
     p99 at 32 connections                    at most 5 times the median
     300 ms upstream, 128 connections         at least 400 requests/s (of 415 that are possible)
     first byte of a stream                   at most 2 ms later at 1 stream, 5 ms at 32
-    processor time a streamed chunk          at most 0.15 ms at 32 streams; at a single one, where every chunk
-                                             finds the processor asleep, it is shown beside the bare one's
+    processor time a streamed chunk          at most 0.15 ms, or twice the bare one's: at a single stream each
+                                             chunk finds the processor asleep, and how deep is the machine's
     start to first answer                    at most 0.5 s
     memory                                   at most 45 MB idle, 90 MB at 128 streams
 """
@@ -386,11 +386,11 @@ def measure_chunks(seconds: float, report: Report) -> None:
         with freellm(up.port) as ours:
             for connections in (1, 32):
                 spent = {party: _chunk_ms(party, connections, seconds) for party in (bare, ours)}
-                ratio = spent[ours] / spent[bare]
+                most = max(0.15, 2 * spent[bare])
                 report(
                     f"cpu a chunk at {connections}",
-                    f"{spent[ours]:.3f} ms (bare {spent[bare]:.3f}): {ratio:.2f}",
-                    spent[ours] <= 0.15 if connections > 1 else None,
+                    f"{spent[ours]:.3f} ms (bare {spent[bare]:.3f})",
+                    spent[ours] <= most,
                 )
 
 
