@@ -27,7 +27,7 @@ from freellm_cli.services.outcome import (
 )
 from freellm_cli.services.pool import Excluded, Plan, Pool, PoolTarget, tokens_to_reserve
 from freellm_cli.services.story import Story
-from freellm_cli.storage.ledger import Lease, Wait
+from freellm_cli.storage.ledger import Lease, Refused, Wait
 from freellm_cli.transport.base import Cancel
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class _Call:
         self._tries: dict[str, int] = {}
         self._request_faults = 0
         self._is_unknown = False
+        self._notices: tuple[str, ...] = ()
         self._readdressed: set[str] = set()
         self._verdicts: list[tuple[PoolTarget, Verdict]] = []
         self._excluded = list(self._plan.excluded)
@@ -162,7 +163,22 @@ class _Call:
         if isinstance(outcome, Lease):
             return outcome
         self._check_caller()
+        if self._asks_for_less(outcome):
+            return self._lease()
         raise final_error(self._plan, self._verdicts, self._excluded, refused=outcome)
+
+    def _asks_for_less(self, refused: Refused) -> bool:
+        """Whether an answer that may not be as long as was asked for can be had instead of none."""
+        from freellm_cli.services.shorter_answer import shorter_answer
+
+        targets = self._open.values()
+        reserve = self._options.reserve
+        shorter = shorter_answer(self._request, self._needs, targets, refused, reserve=reserve)
+        if shorter is None:
+            return False
+        self._request, self._needs, notice = shorter
+        self._notices = (notice,)
+        return True
 
     def _on_wait(self, found: Wait | None, waited_s: float) -> None:
         if found is not None:
@@ -365,7 +381,7 @@ class _Call:
             answerer=answerer,
             opened=opened,
             attempts=tuple(self._story.attempts),
-            notices=notices(self._plan.route, target),
+            notices=(*notices(self._plan.route, target), *self._notices),
             prompt_tokens=self._needs.prompt_tokens,
             clock=self._clock,
             report_head=lambda at: self._ledger.answered(lease, at),

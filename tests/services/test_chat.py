@@ -224,18 +224,41 @@ def test_a_model_without_a_free_tier_is_told_once_for_all_keys_with_what_to_type
     assert not sim.seen
 
 
-@pytest.mark.parametrize(
-    ("prompt", "params"), [("word " * 12_000, {}), ("hi", {"max_tokens": 20_000})]
-)
+@pytest.mark.parametrize("params", [{}, {"max_tokens": 200}, {"max_tokens": 20_000}])
 def test_what_no_limit_will_ever_hold_is_too_long_and_nobody_is_told_to_wait(
-    home: Household, sim: Simulator, prompt: str, params: dict[str, int]
+    home: Household, sim: Simulator, params: dict[str, int]
 ) -> None:
     home.keys("groq", "g1", "g2")
     with pytest.raises(ContextTooLong) as caught:
-        home.ask(prompt, model=GROQ, params=params)
+        home.ask("word " * 12_000, model=GROQ, params=params)
     assert caught.value.message.count("do not fit into 8,000 tokens per minute") == 1
     assert "--max-tokens" in caught.value.hint
     assert "--" not in caught.value.client_hint
+    assert not sim.seen
+
+
+@pytest.mark.parametrize("longest", [8_000, 20_000, 10**30])
+@pytest.mark.parametrize("name", ["max_tokens", "max_completion_tokens"])
+def test_an_answer_longer_than_the_limits_hold_is_asked_for_as_long_as_they_do(
+    home: Household, sim: Simulator, name: str, longest: int
+) -> None:
+    home.keys("groq", "g1")
+    answer = home.ask("hi", model=GROQ, params={name: longest})
+    assert answer.completion().text
+    (seen,) = sim.seen
+    allowed = next(
+        seen.body[key] for key in ("max_tokens", "max_completion_tokens") if key in seen.body
+    )
+    assert 7_900 < allowed < 8_000
+    assert answer.notices == (
+        f"the limits hold no answer of {longest:,} tokens: asked for {allowed:,}",
+    )
+
+
+def test_an_answer_is_not_made_so_short_that_it_is_none(home: Household, sim: Simulator) -> None:
+    home.keys("groq", "g1").limits("groq", tokens_per_minute=300)
+    with pytest.raises(ContextTooLong):
+        home.ask("word " * 80, model=GROQ, params={"max_tokens": 600})
     assert not sim.seen
 
 
@@ -244,9 +267,20 @@ def test_an_answer_without_end_may_be_asked_for_where_no_limit_counts_its_tokens
 ) -> None:
     home.keys("gemini", "k1")
     for name in ("max_tokens", "max_completion_tokens"):
-        assert home.ask(params={name: 10**30}).completion().text
-    with pytest.raises(ContextTooLong):
-        home.keys("groq", "g1").ask(model=GROQ, params={"max_tokens": 10**30})
+        answer = home.ask(params={name: 10**30})
+        assert answer.completion().text
+        assert not answer.notices
+
+
+def test_a_shorter_answer_now_is_better_than_none_before_tomorrow(
+    home: Household, sim: Simulator
+) -> None:
+    home.keys("groq", "g1").keys("gemini", "k1").limits("gemini", requests_per_day=1)
+    home.config(f'[aliases]\nboth = ["{FLASH}", "{GROQ}"]')
+    home.ask("one", model=FLASH)
+    answer = home.ask("hi", model="both", params={"max_tokens": 20_000}, timeout_s=1)
+    assert answer.completion().text
+    assert answer.answerer.model_id == GROQ
 
 
 def test_what_fits_later_at_one_of_the_targets_is_limited_and_not_too_long(
@@ -256,7 +290,7 @@ def test_what_fits_later_at_one_of_the_targets_is_limited_and_not_too_long(
     home.config(f'[aliases]\nboth = ["{GROQ}", "{FLASH}"]')
     home.ask("one", model=FLASH)
     with pytest.raises(AllLimited) as caught:
-        home.ask("hi", model="both", params={"max_tokens": 20_000}, timeout_s=1)
+        home.ask("word " * 12_000, model="both", timeout_s=1)
     assert caught.value.retry_after_s
 
 
