@@ -36,9 +36,10 @@ _MOST_PAGES = 400
 class Obstacle(NamedTuple):
     """Why a candidate is not free.
 
-    `why`: "limit", "too_large" (it never fits), "rest", "trial" (another request tries it now), "pace"
-    (spread after a reset), "window" (when its window ends is not certain yet). `until`: steady time,
-    inf for never. `sure`: False where `until` is a guess. `used`: of the limit, open leases included.
+    `why`: "limit", "too_large" (the whole limit would not hold it), "rest", "trial" (another request tries
+    it now), "pace" (spread after a reset), "window" (when its window ends is not certain yet). `until`:
+    steady time, inf for never. `sure`: False where `until` is a guess. `used`: of the limit, open leases
+    included.
     """
 
     why: str
@@ -85,7 +86,8 @@ class Outlook:
             used = used_of(counter, check.unit)
             if not has_room(counter, check, wish):
                 until, sure = self._room(check, now, wish)
-                why = "too_large" if until == inf and check.amount else "limit"
+                never_fits = check.unit == TOKENS and wish.tokens > check.amount > 0
+                why = "too_large" if never_fits else "limit"
                 found.append(Obstacle(why, until, sure, check.limit, None, used))
             elif counter.shut_until > now:
                 until, sure = self._room(check, now, wish)

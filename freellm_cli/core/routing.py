@@ -86,7 +86,7 @@ def resolve(asked: str, book: Book) -> Route:
     name = asked or book.default_model or "auto"
     excluded: list[Exclusion] = []
     found = _expand(name, book, (), excluded)
-    unknown = tuple(item.reason for item in excluded)
+    unknown = tuple(dict.fromkeys(item.reason for item in excluded))
     steps = _usable_steps(found, book, excluded)
     if any(step.why in VIRTUAL_NAMES for step in found):
         excluded += _unlisted(found, book)

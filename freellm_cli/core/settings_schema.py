@@ -47,7 +47,7 @@ ROWS: tuple[tuple[str, str, Any, tuple[Any, ...], str], ...] = (
     ("discovery.max_age", "seconds", 86_400.0, (0, 31_536_000), "Age at which `models PROVIDER` asks anew."),
     ("oauth.refresh_interval", "seconds", 600.0, (10, 86_400),
      "How often the server looks for logins that expire soon."),
-    ("batch.reserve", "share", 0.0, (0, 1),
+    ("batch.reserve", "share", 0.0, (0, 0.99),
      "Share of each limit that a batch leaves for other requests, such as \"20%\"."),
     ("batch.width", "int", 0, (0, 10_000), "Most requests of a batch at once; 0: what the limits allow."),
     ("serve.host", "text", "127.0.0.1", (), "Address to listen on; any but loopback needs serve.token."),

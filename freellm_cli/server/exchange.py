@@ -178,6 +178,11 @@ class Exchange:
             self._writer = writer
 
     @property
+    def has_ended(self) -> bool:
+        """Whether its last bytes have been written, or are about to be."""
+        return self._ended
+
+    @property
     def writer(self) -> FaceWriter | None:
         return self._writer
 

@@ -60,7 +60,7 @@ class Watcher:
         self._watched[id(exchange)] = exchange
         if not self._some.is_set():
             self._some.set()
-        elif self._rests:
+        if self._rests:
             self._wake()
 
     def forget(self, exchange: Exchange) -> None:
@@ -100,7 +100,8 @@ class Watcher:
         poll.register(self._theirs, select.POLLIN)
         for exchange in exchanges:
             number = exchange.connection.sock.fileno()
-            if number >= 0 and not exchange.cancel.cancelled:
+            # One that has ended, or was hung up, is not looked at any more; its client may stay half closed.
+            if number >= 0 and not (exchange.has_ended or exchange.cancel.cancelled):
                 poll.register(number, _HANGUP)
         self._rests = True
         if self.everyone() == exchanges and not self._stopping.is_set():

@@ -139,6 +139,7 @@ class _Call:
         if plan is None:
             raise error
         self._plan = plan
+        self._verdicts = []  # what goes wrong from here on is told of those who are asked from here on
         self._excluded += plan.excluded
         self._open = {item.candidate.key: item for item in plan.targets}
 

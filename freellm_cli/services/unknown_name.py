@@ -15,7 +15,8 @@ def plan_for_unknown(
 ) -> Plan | None:
     """Who answers for `asked`, which no provider has; None when nobody does: there is no such alias, it leads
     to nobody but those that were `tried` (keys of targets), or `asked` is an alias, and so known."""
-    if "*" not in settings.aliases or asked in settings.aliases:
+    name = asked or settings.default_model or "auto"
+    if "*" not in settings.aliases or name in settings.aliases:
         return None
     try:
         plan = pool.plan("*", needs)
@@ -24,7 +25,6 @@ def plan_for_unknown(
     targets = tuple(item for item in plan.targets if item.candidate.key not in tried)
     if not targets:
         return None
-    name = asked or settings.default_model
     ended = f"no provider serves {name}"
     route = plan.route._replace(asked=asked, rerouted_from=name, ended=ended)
     return Plan(route, targets, plan.excluded)

@@ -221,6 +221,13 @@ def test_an_alias_serves_with_the_entries_that_are_known() -> None:
     assert list(route.excluded) == told
 
 
+def test_an_unknown_entry_is_told_once_however_often_it_is_met() -> None:
+    flash = "gemini/gemini-2.5-flash"
+    aliases = {"smart": ["other", "other", flash], "other": ["smrt", flash]}
+    (slip,) = resolve("smart", book("gemini", aliases=aliases)).unknown
+    assert "'smrt'; in config.toml 'other' leads there" in slip
+
+
 def test_what_is_known_in_an_alias_and_out_of_reach_is_told_before_what_is_unknown() -> None:
     aliases = {"smart": ["smrt", "groq/openai/gpt-oss-120b"]}
     with pytest.raises(NoCredential, match="no key of yours reaches smart"):

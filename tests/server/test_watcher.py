@@ -17,6 +17,8 @@ from freellm_cli.server.watcher import Watcher
 
 PATIENCE = 20.0
 FOR_EVER = 3600.0
+OFTEN = 50
+"""Looks, of which half a second holds a dozen for somebody new."""
 
 pytestmark = pytest.mark.skipif(
     not hasattr(select, "POLLRDHUP"), reason="the system does not tell who leaves: it never rests"
@@ -30,15 +32,22 @@ class Client:
         served, self.sock = socket.socketpair()
         self.connection = SimpleNamespace(sock=served)
         self.cancel = SimpleNamespace(cancelled=False)
+        self.has_ended = False
+        self.looks = 0
+        self.looked_at_often = threading.Event()
         self.seen = threading.Event()
         self.left = threading.Event()
 
     def look(self) -> None:
-        self.cancel.cancelled = True
-        self.left.set()
+        if not self.has_ended:
+            self.cancel.cancelled = True
+            self.left.set()
 
     def stay_alive(self, now: float) -> None:
+        self.looks += 1
         self.seen.set()
+        if self.looks == OFTEN:
+            self.looked_at_often.set()
 
     def close(self) -> None:
         self.sock.close()
@@ -78,6 +87,17 @@ def test_whoever_leaves_while_it_rests_is_seen_to_leave(watcher: Watcher) -> Non
         leaving.close()
     assert not staying.left.is_set()
     staying.close()
+
+
+def test_a_half_closed_client_whose_answer_is_on_its_way_keeps_nobody_busy(
+    watcher: Watcher,
+) -> None:
+    reading = watched_by(watcher, Client())
+    assert reading.seen.wait(PATIENCE)
+    reading.has_ended = True
+    reading.sock.shutdown(socket.SHUT_WR)
+    assert not reading.looked_at_often.wait(0.5)
+    reading.close()
 
 
 def test_it_can_be_stopped_while_it_rests() -> None:

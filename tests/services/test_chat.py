@@ -255,6 +255,15 @@ def test_an_answer_longer_than_the_limits_hold_is_asked_for_as_long_as_they_do(
     )
 
 
+def test_what_only_a_reserve_keeps_out_is_limited_and_not_too_long(
+    home: Household, sim: Simulator
+) -> None:
+    home.keys("groq", "g1").limits("groq", tokens_per_minute=6_000)
+    with pytest.raises(AllLimited):
+        home.ask("word " * 3_600, model=GROQ, reserve=0.3, timeout_s=1)
+    assert not sim.seen
+
+
 def test_an_answer_is_not_made_so_short_that_it_is_none(home: Household, sim: Simulator) -> None:
     home.keys("groq", "g1").limits("groq", tokens_per_minute=300)
     with pytest.raises(ContextTooLong):

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from freellm_cli.core.errors import CallerGone, NoCredential, NotServed, UpstreamTimeout
+from freellm_cli.core.errors import (
+    AllLimited,
+    CallerGone,
+    NoCredential,
+    NotServed,
+    UpstreamTimeout,
+)
 from freellm_cli.core.needs import Needs
 from freellm_cli.services.pool import Pool
 from freellm_cli.simulator.server import Simulator
@@ -179,6 +185,28 @@ def test_a_name_that_leads_nowhere_is_told_by_itself(
         sim.model(name.partition("/")[2], provider="groq").missing()
     with pytest.raises(NotServed, match=f"no provider serves {NEW}"):
         home.ask(model=NEW)
+
+
+def test_who_answers_for_unknown_names_is_told_of_by_what_happened_there(
+    home: Household, sim: Simulator
+) -> None:
+    home.keys("groq", "k1").keys("gemini", "k2").limits("gemini", requests_per_day=1)
+    home.config(f'[aliases]\n"*" = "{FLASH}"')
+    sim.model("new-one", provider="groq").missing()
+    home.ask(model=FLASH)
+    for _ in range(2):
+        with pytest.raises(AllLimited) as caught:
+            home.ask(model=NEW, timeout_s=1)
+        assert caught.value.retry_after_s
+
+
+def test_the_default_model_is_no_unknown_name_either(home: Household, sim: Simulator) -> None:
+    home.keys("groq", "k1").keys("gemini", "k2")
+    home.config(f'default_model = "mine"\n[aliases]\nmine = "{NEW}"\n"*" = "{FLASH}"')
+    sim.model("new-one", provider="groq").missing()
+    for named in (["-m", "mine"], []):
+        assert home.run("chat", *named, "hi").code == NotServed.exit_code
+    assert {seen.provider for seen in sim.seen} == {"groq"}
 
 
 def test_an_alias_is_no_unknown_name(home: Household, sim: Simulator) -> None:
