@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from freellm_cli.cli.face import Face
+from freellm_cli.cli.terminal_text import harmless
 from freellm_cli.services.batch import Progress
 from freellm_cli.services.spell import spell_seconds
 
@@ -51,15 +52,19 @@ def _bar(face: Face) -> Iterator[Callable[[Progress], None]]:
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as RichProgress
 
-    console = Console(file=face.err, no_color=not face.may_colour(face.err), highlight=False)
-    columns: list[Any] = [BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}")]
+    console = Console(
+        file=face.err, no_color=not face.may_colour(face.err), highlight=False, markup=False
+    )
+    # A fault is told in its provider's words, and those may hold brackets that are no markup.
+    words_column = TextColumn("{task.description}", markup=False)
+    columns: list[Any] = [BarColumn(), MofNCompleteColumn(), words_column]
     with RichProgress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None)
         tell_interrupted = _once_interrupted(bar.console.print)
 
         def show(progress: Progress) -> None:
             tell_interrupted(progress)
-            words = words_of(progress)
+            words = harmless(words_of(progress))
             bar.update(task, total=progress.total, completed=progress.done, description=words)
 
         yield show

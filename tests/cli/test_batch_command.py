@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -12,11 +13,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from freellm_cli.cli.batch_progress import words_of
+from freellm_cli.cli.batch_progress import watcher, words_of
+from freellm_cli.cli.face import Face
 from freellm_cli.services.batch import Progress
 from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
 from tests.support.program import PROGRAM
+from tests.support.terminal import Terminal
 
 ROOT = Path(__file__).parents[2]
 
@@ -114,6 +117,14 @@ def test_progress_says_what_failed_where_no_limit_is_waited_for() -> None:
     told = "0 running, 3 waiting after a failure (server error: api.x.org has no address)"
     assert words_of(progress) == told
     assert len(words_of(progress._replace(fault="x" * 5000))) < 200
+
+
+@pytest.mark.parametrize("words", ["bad template [/INST] here", "[bold]loud[/bold]"])
+def test_the_bar_shows_what_a_provider_said_as_it_stands(words: str) -> None:
+    face = Face({"TERM": "xterm", "COLUMNS": "120"}, io.StringIO(), Terminal(), err := Terminal())
+    with watcher(face) as show:
+        show(Progress(3, 0, 0, 0, 3, 4, 0, None, fault=f"{words}\x1b]0;title\x07"))
+    assert f"({words}]0;title)" in err.getvalue()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="interrupted by a POSIX signal")

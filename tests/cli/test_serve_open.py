@@ -20,14 +20,10 @@ from freellm_cli.cli.serve_face import serve
 from freellm_cli.core.errors import ConfigError
 from tests.support.household import Household
 from tests.support.serving import served
+from tests.support.terminal import Terminal
 from tests.support.upstream import simulator
 
 OWN = ["C:\\Users\\me\\Downloads\\freellm-1.2.exe", "C:\\cache\\freellm\\python.exe"]
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
 
 
 @pytest.fixture
