@@ -63,7 +63,7 @@ def _summed_up(face: Face, result: Result, *, to_file: bool) -> int:
 
 
 def _print(face: Face, line: bytes) -> None:
-    face.out.write(line.decode("utf-8", "replace"))
+    face.out.write(face.shown_json(line.decode("utf-8", "replace")))
     face.out.flush()
 
 

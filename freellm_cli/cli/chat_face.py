@@ -197,7 +197,7 @@ def _answer_as_json(
             {**as_json(found.answer, found.completion, conversation), "data": found.data}
         )
     else:
-        face.print(found.text)
+        face.print(face.shown_json(found.text))
     print_status(face, question.options, found.answer)
     face.flush()
     answer = found.answer

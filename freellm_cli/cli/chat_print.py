@@ -99,7 +99,7 @@ def print_status(face: Face, options: ChatOptions, answer: Answer) -> None:
     if face.json or not (options.usage or offered):
         return
     face.out.flush()
-    face.err.write(face.styled(DIM, status_line(answer)) + "\n")
+    face.err.write(face.styled(DIM, face.shown(status_line(answer))) + "\n")
 
 
 def status_line(answer: Answer) -> str:

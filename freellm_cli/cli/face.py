@@ -87,16 +87,24 @@ class Face:
             self._held.append(text)
         elif not self.quiet and text:
             self.out.flush()
-            self.err.write(self.styled(DIM, f"freellm: {self._shown(text)}") + "\n")
+            self.err.write(self.styled(DIM, f"freellm: {self.shown(text)}") + "\n")
             self.err.flush()
 
-    def _shown(self, text: str) -> str:
-        """As it may stand on stderr: it may hold the words of a provider."""
-        if text.isprintable() or not self.is_terminal(self.err):
+    def shown(self, text: str, stream: TextIO | None = None) -> str:
+        """As it may stand on `stream` (None: stderr): it may hold the words of a provider."""
+        if text.isprintable() or not self.is_terminal(stream or self.err):
             return text
         from freellm_cli.cli.terminal_text import harmless
 
         return harmless(text)
+
+    def shown_json(self, text: str) -> str:
+        """JSON as it may stand on stdout."""
+        if text.isprintable() or not self.is_terminal(self.out):
+            return text
+        from freellm_cli.cli.terminal_text import harmless_json
+
+        return harmless_json(text)
 
     def hold_notes(self) -> list[str]:
         """Something else owns the screen: notes go into the list that is returned, until `show_notes`."""
@@ -115,7 +123,7 @@ class Face:
         import json
 
         whole = (getattr(self.out, "encoding", None) or "utf-8").lower().startswith("utf")
-        self.out.write(json.dumps(data, ensure_ascii=not whole, indent=2) + "\n")
+        self.print(self.shown_json(json.dumps(data, ensure_ascii=not whole, indent=2)))
 
     def show_error(self, error: errors.FreellmError) -> int:
         """What was refused, why, and what mends it; returns the exit code."""
@@ -123,9 +131,9 @@ class Face:
         if self.json:
             self.print_json({"error": _error_json(error, message, hint)})
         self.flush_quietly()
-        self.err.write(self.styled(RED, "error: ") + self._shown(message) + "\n")
+        self.err.write(self.styled(RED, "error: ") + self.shown(message) + "\n")
         if hint:
-            self.err.write(self.styled(DIM, "  → ") + self._shown(hint) + "\n")
+            self.err.write(self.styled(DIM, "  → ") + self.shown(hint) + "\n")
         self.err.flush()
         return error.exit_code
 
@@ -134,10 +142,11 @@ class Face:
         import traceback
 
         text = self._clean("".join(traceback.format_exception(error)))
-        where = self._write_crash(text)
+        where = self.shown(self._write_crash(text))
+        what = self.shown(self._clean(str(error))[:300])
         self.flush_quietly()
         self.err.write(
-            f"{self.styled(RED, 'internal error: ')}{type(error).__name__}: {self._clean(str(error))[:300]}\n"
+            f"{self.styled(RED, 'internal error: ')}{type(error).__name__}: {what}\n"
             f"  → this is a bug in freellm; please report it{where}\n"
         )
         return errors.EXIT_INTERNAL

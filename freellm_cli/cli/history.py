@@ -124,9 +124,11 @@ def export(
 
     face: Face = ctx.obj
     ids = chosen_ids(face.runtime, conversations or (), everything=all_)
-    text = export_history(face.runtime, ids, "jsonl" if face.json else form)
+    form = "jsonl" if face.json else form
+    text = export_history(face.runtime, ids, form)
     if out:
         write_new(out, text)
         face.note(f"wrote {out}")
     else:
-        face.out.write(text)
+        shown = face.shown_json(text) if form == "jsonl" else face.shown(text, face.out)
+        face.out.write(shown)

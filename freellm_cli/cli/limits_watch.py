@@ -87,7 +87,7 @@ def _print(face: Face, runtime: Runtime, provider: str, *, is_first: bool) -> No
     result, now = show_limits(runtime, provider), runtime.clock.now()
     if face.json:
         data = {"at": round(now, 3), **result.data}
-        face.print(json.dumps(data, ensure_ascii=False, separators=(",", ":")))
+        face.print(face.shown_json(json.dumps(data, ensure_ascii=False, separators=(",", ":"))))
     else:
         at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(now))
         face.print(at if is_first else f"\n{at}")

@@ -18,7 +18,7 @@ class TerminalTalk:
 
     def say(self, text: str) -> None:
         """Said even with --quiet: nobody logs in without the address."""
-        self._face.err.write(f"{text}\n")
+        self._face.err.write(self._face.shown(text) + "\n")
         self._face.err.flush()
 
     def confirm(self, question: str) -> bool:

@@ -132,7 +132,7 @@ class Session:
     def say(self, text: str) -> None:
         """A quiet line beside the conversation."""
         self.face.flush()
-        self.face.err.write(self.face.styled(DIM, text) + "\n")
+        self.face.err.write(self.face.styled(DIM, self.face.shown(text)) + "\n")
         self.face.err.flush()
 
     def _first_target(self) -> str:

@@ -71,7 +71,7 @@ class MarkdownPrinter:
                     if delta.text:
                         page.add(harmless(delta.text))
                     for call in delta.tool_calls:
-                        page.add(f"\n\n*calls {call.name}*\n\n" if call.name else "")
+                        page.add(f"\n\n*calls {harmless(call.name)}*\n\n" if call.name else "")
                     now = self._face.runtime.clock.monotonic()
                     if now - drawn > _REDRAW_S:
                         page.draw()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 _KEPT = frozenset("\n\t")
+# In JSON only these stand as they are; a carriage return there stands between values, and says nothing.
+_ESCAPED = {13: "", **{code: f"\\u{code:04x}" for code in range(127, 160)}}
 
 
 def harmless(text: str) -> str:
@@ -13,3 +15,8 @@ def harmless(text: str) -> str:
     return "".join(
         char for char in text if char in _KEPT or not (ord(char) < 32 or 127 <= ord(char) < 160)
     )
+
+
+def harmless_json(text: str) -> str:
+    """The same values, written without control characters: what a program reads back is what was there."""
+    return text if text.isprintable() else text.translate(_ESCAPED)

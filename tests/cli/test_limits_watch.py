@@ -22,6 +22,7 @@ from freellm_cli.simulator.server import Simulator
 from tests.support.household import FLASH, Household
 from tests.support.program import PROGRAM, only_python_itself
 from tests.support.stepping_clock import SteppingClock
+from tests.support.terminal import Terminal
 from tests.support.upstream import simulator
 
 on_a_terminal = pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
@@ -261,6 +262,24 @@ def test_a_pipe_is_told_when_something_has_changed(tmp_path: Path, as_json: bool
     else:
         assert re.findall(r"gemini-1 +gemini/\* +(\d+) +10 requests", told) == ["0", "1", "0"]
         assert len(re.findall(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d$", told, re.MULTILINE)) == 3
+
+
+def test_json_lines_on_a_terminal_hold_nothing_that_drives_it(tmp_path: Path) -> None:
+    def happens(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    clock = SteppingClock(on_sleep=happens)
+    with simulator("generous", clock=clock) as sim:
+        home = Household(tmp_path, sim, clock=clock).keys("gemini", "k", account="me\x9b2J")
+        home.ask().completion()
+        face = FaceOf(home.runtime, json=True)
+        face.out = Terminal()
+        with pytest.raises(KeyboardInterrupt):
+            watch_limits(face, "", 1.0)
+        home.forget()
+    told = face.out.getvalue()
+    assert "account:gemini/me\\u009b2J" in told
+    assert "\x9b" not in told
 
 
 def test_json_lines_come_as_they_happen_and_an_interrupt_ends_them(

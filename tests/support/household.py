@@ -28,6 +28,7 @@ from freellm_cli.services.call_options import CallOptions
 from freellm_cli.services.chat import ChatService
 from freellm_cli.services.runtime import Runtime
 from freellm_cli.simulator.server import Simulator
+from tests.support.terminal import Terminal
 from tests.support.upstream import simulator
 
 FLASH = "gemini/gemini-2.5-flash"
@@ -131,11 +132,16 @@ class Household:
         return ChatService(self.runtime).ask(request, CallOptions(**options))
 
     def run(
-        self, *argv: str, stdin: str | bytes = "", env: dict[str, str] | None = None
+        self,
+        *argv: str,
+        stdin: str | bytes = "",
+        env: dict[str, str] | None = None,
+        terminal: bool = False,
     ) -> Outcome:
-        """A command line, run in this process with streams that are no terminal."""
+        """A command line, run in this process; `terminal`: what it writes goes to one."""
         data = stdin if isinstance(stdin, bytes) else stdin.encode()
-        out, err = io.StringIO(), io.StringIO()
+        stream = Terminal if terminal else io.StringIO
+        out, err = stream(), stream()
         source = io.TextIOWrapper(io.BytesIO(data), encoding="utf-8")
         face = Face({**self.env, **(env or {})}, source, out, err)
         code = guarded(lambda: dispatch(list(argv), face), face)
