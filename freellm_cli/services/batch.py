@@ -53,7 +53,7 @@ class Batch:
 
     def _already_done(self) -> int:
         options = self._options
-        if not (options.resume and options.out):
+        if options.force or not (options.resume and options.out):
             return 0
         return done_so_far(self._runtime, self.survey, options.out, ordered=options.ordered)
 

@@ -150,10 +150,7 @@ def open_output(
                 "--resume and --force are about an output file", hint="name it with -o"
             )
         return _piped(survey, header, write) if ordered else Loose(write, highest)
-    if os.path.exists(out) and os.path.samefile(out, survey.path):
-        raise UsageError("the output is the input", hint="name another file with -o")
-    if os.path.isdir(out):
-        raise UsageError(f"{out} is a folder", hint="name a file with -o")
+    _require_file_of_its_own(out, survey)
     place = _place_of(runtime, out)
     lock = _lock(runtime, place, out)
     try:
@@ -165,6 +162,7 @@ def open_output(
 
 def done_so_far(runtime: Runtime, survey: Survey, out: str, *, ordered: bool) -> int:
     """How many rows need no asking any more if `out` is resumed. Raises UsageError, StoreError."""
+    _require_file_of_its_own(out, survey)
     header = _header(survey, ordered)
     journal, results = _files(out, ordered)
     if os.path.exists(journal):
@@ -172,6 +170,13 @@ def done_so_far(runtime: Runtime, survey: Survey, out: str, *, ordered: bool) ->
     if os.path.exists(out) and _is_complete(out, header, _place_of(runtime, out)):
         return header.rows
     return 0
+
+
+def _require_file_of_its_own(out: str, survey: Survey) -> None:
+    if os.path.exists(out) and os.path.samefile(out, survey.path):
+        raise UsageError("the output is the input", hint="name another file with -o")
+    if os.path.isdir(out):
+        raise UsageError(f"{out} is a folder", hint="name a file with -o")
 
 
 def _header(survey: Survey, ordered: bool) -> Header:

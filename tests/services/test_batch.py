@@ -395,6 +395,28 @@ def test_the_plan_of_a_resumed_batch_is_for_the_rows_that_are_left(
     assert (plan["already_done"], plan["by_target"], plan["ends_in_s"]) == (20, {}, 0)
 
 
+@pytest.mark.parametrize(("name", "said"), [("", "is a folder"), ("in.jsonl", "is the input")])
+def test_the_plan_of_a_resumed_batch_refuses_an_output_that_running_it_refuses(
+    home: Household, tmp_path: Path, name: str, said: str
+) -> None:
+    options = BatchOptions(out=str(tmp_path / name), resume=True)
+    batch = Batch(home.runtime, prompts(tmp_path, 3), options)
+    with pytest.raises(UsageError, match=said):
+        batch.plan()
+    with pytest.raises(UsageError, match=said):
+        batch.run(lambda progress: None, lambda line: None)
+
+
+def test_the_plan_of_a_batch_that_is_forced_asks_every_row_again(
+    home: Household, tmp_path: Path
+) -> None:
+    out, path = str(tmp_path / "out.jsonl"), prompts(tmp_path, 3)
+    run(home, path, out=out)
+    options = BatchOptions(out=out, resume=True, force=True)
+    assert Batch(home.runtime, path, options).plan().data["already_done"] == 0
+    assert run(home, path, out=out, resume=True, force=True).data["answered"] == 3
+
+
 def test_no_row_can_be_asked_without_a_key(tmp_path: Path, sim: Simulator) -> None:
     home = Household(tmp_path, sim).provider("gemini")
     with pytest.raises(FreellmError) as problem:
