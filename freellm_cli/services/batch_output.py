@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import threading
@@ -9,7 +10,7 @@ from array import array
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from freellm_cli.core.errors import UsageError
+from freellm_cli.core.errors import StoreError, UsageError
 from freellm_cli.services.batch_journal import (
     DONE,
     Header,
@@ -224,7 +225,7 @@ def _with_end(
     def leave(finished: bool) -> None:
         try:
             if finished:
-                write_private(f"{place}.done", header.digest.encode())
+                _note_complete(out, header, place)
         finally:
             lock.release()
 
@@ -269,13 +270,36 @@ def _lock(runtime: Runtime, place: str, out: str) -> Held:
 
 def _is_complete(out: str, header: Header, place: str) -> bool:
     """Whether `out` holds the answers to this very input. Raises UsageError when they are to another."""
-    answered = read_private(f"{place}.done")  # None for a file that came from elsewhere
-    if answered not in (None, header.digest.encode()):
+    answered = _noted_complete(out, place)
+    if answered not in ("", header.digest):
         raise UsageError(
             f"{out} is complete, and its input has changed since",
             hint="name another file with -o, or overwrite it with --force",
         )
     return _lines(out) >= header.rows
+
+
+def _note_complete(out: str, header: Header, place: str) -> None:
+    """Keeps whose answers `out` holds, beside how the file is now. The batch is complete without it."""
+    with contextlib.suppress(OSError, StoreError):
+        size, at = _stamp(out)
+        write_private(f"{place}.done", f"{header.digest} {size} {at}".encode())
+
+
+def _noted_complete(out: str, place: str) -> str:
+    """The digest of the input that `out` answers; "" where that is not known: the file came from elsewhere,
+    or something else has written to it since."""
+    with contextlib.suppress(OSError, StoreError):
+        words = (read_private(f"{place}.done") or b"").decode("ascii", "replace").split()
+        if words[1:] == [str(number) for number in _stamp(out)]:
+            return words[0]
+    return ""
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    """Another one once somebody has written to the file: its size, and when it was last written."""
+    found = os.stat(path)
+    return found.st_size, found.st_mtime_ns
 
 
 def _sink(out: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -358,6 +359,38 @@ def test_a_complete_batch_is_not_taken_for_that_of_a_changed_input(
     assert (out.read_bytes(), sim.counts.requests) == (before, 3)
     run(home, path, out=str(out), ordered=ordered, force=True)
     assert run(home, path, out=str(out), resume=True).data["already"] is True
+
+
+@pytest.mark.parametrize(("answer", "later_ns"), [("another size", 0), ("y", 1_000_000_000)])
+def test_an_output_that_something_else_wrote_since_is_judged_by_its_lines(
+    home: Household, sim: Simulator, tmp_path: Path, answer: str, later_ns: int
+) -> None:
+    sim.reply("x", times=None)
+    out, path = tmp_path / "out.jsonl", prompts(tmp_path, 3)
+    run(home, path, out=str(out))
+    written = out.stat()
+    Path(path).write_text("".join(f'{{"prompt": "another {n}"}}\n' for n in range(3)))
+    out.write_text(out.read_text().replace('"text": "x"', f'"text": "{answer}"'))
+    os.utime(out, ns=(written.st_atime_ns, written.st_mtime_ns + later_ns))
+    options = BatchOptions(out=str(out), resume=True)
+    assert Batch(home.runtime, path, options).plan().data["already_done"] == 3
+    assert run(home, path, out=str(out), resume=True).data["already"] is True
+    prompts(tmp_path, 4)
+    with pytest.raises(UsageError, match="no journal of a batch is beside it"):
+        run(home, path, out=str(out), resume=True)
+
+
+@pytest.mark.parametrize("ordered", [False, True])
+def test_a_batch_is_complete_even_if_that_cannot_be_noted(
+    home: Household, sim: Simulator, tmp_path: Path, ordered: bool
+) -> None:
+    out, path = tmp_path / "out.jsonl", prompts(tmp_path, 3)
+    run(home, path, out=str(out), ordered=ordered)
+    (note,) = Path(home.env["FREELLM_STATE_DIR"]).glob("batch/*.done")
+    note.unlink()
+    note.mkdir()
+    assert run(home, path, out=str(out), ordered=ordered, force=True).data["answered"] == 3
+    assert run(home, path, out=str(out), ordered=ordered, resume=True).data["already"] is True
 
 
 def test_the_plan_counts_days_and_sends_nothing(
