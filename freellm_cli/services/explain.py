@@ -76,7 +76,7 @@ def spent_on(trace: dict[str, Any]) -> list[str]:
         ]
     found, before = [], 0
     for mark, what in marks:
-        cents = round(mark * 100)
+        cents = round(round(mark, 2) * 100)  # rounded as the whole is shown: 0.005 s is 0.01
         if cents > before:
             found.append(f"{(cents - before) / 100:.2f} s {what}")
             before = cents

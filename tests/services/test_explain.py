@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from freellm_cli.core.errors import AllLimited
@@ -132,6 +132,7 @@ times = st.floats(0, 100)
 
 
 @given(times, times, times, st.lists(times, min_size=1, max_size=4))
+@example(whole=0.005, waited=0.0, began=0.0, tried=[0.0])
 def test_the_parts_add_up_to_what_is_shown(
     whole: float, waited: float, began: float, tried: list[float]
 ) -> None:
