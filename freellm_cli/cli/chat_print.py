@@ -6,7 +6,6 @@ from typing import Any
 
 from freellm_cli.cli.chat_options import ChatOptions
 from freellm_cli.cli.face import DIM, Face
-from freellm_cli.cli.terminal_text import harmless
 from freellm_cli.core.chat import Completion
 from freellm_cli.core.fences import first_fenced_block
 from freellm_cli.services.answer import Answer
@@ -15,21 +14,19 @@ from freellm_cli.services.conversation import Conversation
 
 def print_stream(face: Face, answer: Answer) -> None:
     """The text as it comes, thoughts dimmed on stderr. Raises UpstreamError when it breaks off."""
-    safe = harmless if face.is_terminal(face.out) else str
-    safe_thought = harmless if face.is_terminal(face.err) else str
     show_thoughts = face.verbose or face.is_terminal(face.err)
     thinking = False
     last = "\n"
     for delta in answer.deltas():
         if delta.reasoning and show_thoughts and not face.quiet:
             thinking = True
-            face.err.write(face.styled(DIM, safe_thought(delta.reasoning)))
+            face.err.write(face.styled(DIM, face.shown(delta.reasoning)))
             face.err.flush()
         if delta.text:
             if thinking:
                 face.err.write("\n\n")
                 thinking = False
-            text = safe(delta.text)
+            text = face.shown(delta.text, face.out)
             face.out.write(text)
             face.out.flush()
             last = text[-1:] or last
@@ -50,8 +47,7 @@ def print_whole(
         face.print_json(as_json(answer, completion, conversation))
         return
     text = first_fenced_block(completion.text) if options.extract else completion.text
-    if face.is_terminal(face.out):
-        text = harmless(text)
+    text = face.shown(text, face.out)
     face.out.write(text if text.endswith("\n") else text + "\n")
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from freellm_cli.cli.face import Face
 from freellm_cli.cli.terminal_table import print_table, rich_text, text_of, width_of
-from freellm_cli.cli.terminal_text import harmless
 from freellm_cli.services.results import Block, Cell, Facts, Line, Result, Table
 
 if TYPE_CHECKING:
@@ -31,9 +30,8 @@ def render_blocks(face: Face, blocks: Sequence[Block]) -> None:
     if face.is_terminal(face.out) and face.env.get("TERM") != "dumb":
         _render_rich(face, blocks)
         return
-    safe = harmless if face.is_terminal(face.out) else str
     for block in blocks:
-        face.print(safe(_plain(block)))
+        face.print(face.shown(_plain(block), face.out))
 
 
 def _render_rich(face: Face, blocks: Sequence[Block]) -> None:

@@ -19,4 +19,4 @@ def harmless(text: str) -> str:
 
 def harmless_json(text: str) -> str:
     """The same values, written without control characters: what a program reads back is what was there."""
-    return text if text.isprintable() else text.translate(_ESCAPED)
+    return text.translate(_ESCAPED)

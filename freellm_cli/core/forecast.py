@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from freellm_cli.core.counters import Counter, Moment
 from freellm_cli.core.day_windows import DAY_GUARD_S, period_at
-from freellm_cli.core.limits import REQUESTS, TOKENS, Limit, is_long
+from freellm_cli.core.limits import REQUESTS, TOKENS, Limit, is_long, less_reserve
 from freellm_cli.core.rotation import (
     Check,
     Lineup,
@@ -161,7 +161,7 @@ class Outlook:
 
     def _room(self, check: Check, time: float, wish: Wish) -> tuple[float, bool]:
         need = wish.tokens if check.unit == TOKENS else 1
-        amount = check.amount - int(check.amount * wish.reserve)
+        amount = less_reserve(check.amount, wish.reserve)
         if need > amount:
             return inf, True
         if check.counter not in self._tracks:

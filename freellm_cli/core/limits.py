@@ -94,6 +94,11 @@ def spell_window(window: Window) -> str:
     return f"{name} from the first request" if window.kind == "first_use" else name
 
 
+def less_reserve(amount: int, reserve: float) -> int:
+    """What of a limit is for somebody who leaves a share of it (`reserve`, 0 to 1) to others."""
+    return amount - int(amount * reserve)
+
+
 def spell_limit(limit: Limit) -> str:
     """For people: "10 requests per minute", "2 at once", "requests per day (UTC), no limit known"."""
     if limit.unit == CONCURRENT:

@@ -5,7 +5,9 @@ from typing import NamedTuple
 from freellm_cli.core.catalog import ModelSpec
 from freellm_cli.core.chat import ChatRequest
 
-# A request without max_tokens reserves this much for the answer in token windows; settled later by usage.
+ANSWER_LIMITS = ("max_tokens", "max_completion_tokens")
+"""What a request may call the most tokens of its answer."""
+# A request without one reserves this much for the answer in token windows; settled later by usage.
 EXPECTED_ANSWER_TOKENS = 600
 # No answer is longer, whatever max_tokens says; the ledger's 64-bit counters hold the sum of thousands.
 LONGEST_ANSWER_TOKENS = 10**15
@@ -40,7 +42,7 @@ def needs_of(request: ChatRequest, *, prompt_tokens: int, private: bool = False)
     if request.params.get("tools"):
         capabilities.add("tools")
     capabilities.discard("")
-    answer = request.params.get("max_tokens") or request.params.get("max_completion_tokens")
+    answer = next(filter(None, map(request.params.get, ANSWER_LIMITS)), None)
     return Needs(
         prompt_tokens=prompt_tokens,
         answer_tokens=min(answer, LONGEST_ANSWER_TOKENS)

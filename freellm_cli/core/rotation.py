@@ -11,7 +11,7 @@ from math import inf
 from typing import NamedTuple
 
 from freellm_cli.core.counters import Counter, Slice
-from freellm_cli.core.limits import REQUESTS, TOKENS, Limit, Window, strictest
+from freellm_cli.core.limits import REQUESTS, TOKENS, Limit, Window, less_reserve, strictest
 
 WAIT_ANY, WAIT_FIRST, WAIT_NEVER = "any", "first", "never"
 """`any`: a later step that is free now before any waiting. `first`: wait for the first step if it can be
@@ -220,7 +220,7 @@ def is_free(lineup: Lineup, snapshot: Snapshot, at: int, wish: Wish) -> bool:
 def has_room(counter: Counter, check: Check, wish: Wish) -> bool:
     amount = check.amount
     if wish.reserve:
-        amount -= int(amount * wish.reserve)
+        amount = less_reserve(amount, wish.reserve)
     if check.unit == TOKENS:
         return counter.tokens + counter.open_tokens + wish.tokens <= amount
     if check.unit == REQUESTS:

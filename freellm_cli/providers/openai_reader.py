@@ -28,7 +28,7 @@ from freellm_cli.providers.openai_parts import (
     hand_on,
     images_in,
 )
-from freellm_cli.providers.openai_template import Template, template_of
+from freellm_cli.providers.openai_template import Template, template_of, text_between
 from freellm_cli.providers.tool_deltas import ToolCalls
 
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_details")
@@ -89,7 +89,7 @@ class OpenAIReader:
 
     def feed(self, chunk: bytes) -> list[Delta]:
         if self._is_between and self._template is not None:
-            text = self._template.alone_in(chunk)
+            text = text_between(chunk, *self._template.around)
             if text:
                 self._last_counted = False
                 return [Delta(text)]

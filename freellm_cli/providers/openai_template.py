@@ -18,27 +18,15 @@ _KEYS = (b'"content":"', b'"content": "')
 class Template:
     """The bytes around an event's text."""
 
-    __slots__ = ("_after", "_before", "_least", "_piece_after", "_piece_before", "_runs")
+    __slots__ = ("_after", "_before", "_least", "_runs", "around")
 
     def __init__(self, before: bytes, after: bytes) -> None:
         self._before = before
         self._after = after
         self._least = len(before) + len(after)
-        self._piece_before = b"data: " + before
-        self._piece_after = after + b"\n\n"
+        self.around = b"data: " + before, after + b"\n\n"
+        """What stands before and behind the text where an event is a piece of the stream by itself."""
         self._runs = True
-
-    def alone_in(self, piece: bytes) -> str:
-        """The text of the one event of this make that `piece` of a stream is; empty if it is anything else.
-
-        One look at what most pieces are: each step of a stream finds the processor cold, and every function
-        that it goes through counts.
-        """
-        before, after = self._piece_before, self._piece_after
-        if not (piece.startswith(before) and piece.endswith(after)):
-            return ""
-        text = piece[len(before) : -len(after)].decode("utf-8", "replace")
-        return "" if '"' in text or "\\" in text or not text.isprintable() else text
 
     def read(self, lines: list[bytes], at: int) -> tuple[str, int]:
         """The text of events of this make from `lines[at]` on, and how many they are, perhaps not all;
@@ -58,12 +46,7 @@ class Template:
     def text_of(self, data: bytes) -> str | None:
         """The text of an event of this make, not empty; None if `data` is of another make, or if its text has
         escapes in it."""
-        if not self.is_of(data) or len(data) <= self._least:
-            return None
-        text = data[len(self._before) : len(data) - len(self._after)].decode("utf-8", "replace")
-        if '"' in text or "\\" in text or not text.isprintable():
-            return None
-        return text
+        return text_between(data, self._before, self._after) or None
 
     def run_of(self, lines: list[bytes]) -> tuple[str, int]:
         """The text of the events of this make that `lines` begins with, and how many they are: up to the
@@ -83,6 +66,19 @@ class Template:
             return said, len(texts)
         self._runs = False
         return "", 0
+
+
+def text_between(data: bytes, before: bytes, after: bytes) -> str:
+    """The text of an event between the bytes of its make; empty if `data` is of another make, or if the text
+    has escapes in it.
+
+    One look at what most pieces are: each step of a stream finds the processor cold, and every function
+    that it goes through counts.
+    """
+    if not (data.startswith(before) and data.endswith(after)):
+        return ""
+    text = data[len(before) : -len(after)].decode("utf-8", "replace")
+    return "" if '"' in text or "\\" in text or not text.isprintable() else text
 
 
 def template_of(data: bytes, text: str) -> Template | None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeGuard
 
 from freellm_cli.core.chat import ChatRequest, Target
 from freellm_cli.core.errors import ConfigError, RequestRefused
+from freellm_cli.core.needs import ANSWER_LIMITS
 from freellm_cli.core.think import ALIASES, take_think
 from freellm_cli.providers.message_quirks import media_of, prepare_messages
 from freellm_cli.providers.quirk_rules import rules_for
@@ -69,7 +70,6 @@ KNOWN = frozenset(
 """Every switch of this dialect; a name outside it in a catalog or config.toml is a mistake."""
 
 _ALWAYS = ("model", "messages")
-_TOKENS = ("max_tokens", "max_completion_tokens")
 _ENDLESS = 1e12
 _NOT_PARAMS = ("google", "model", "messages", "stream", "stream_options", "extra_body")
 _TOOL_FIELDS = ("tools", "tool_choice", "parallel_tool_calls")
@@ -246,7 +246,7 @@ def _tokens(params: dict[str, Any], build: Build) -> None:
     """Zero and less mean "no limit" to front ends, and are refused by hosts."""
     quirks = build.target.quirks
     most = build.target.max_output
-    for name in _TOKENS:
+    for name in ANSWER_LIMITS:
         value = params.get(name)
         if value is None or not _is_number(value):
             continue
@@ -263,7 +263,7 @@ def _tokens(params: dict[str, Any], build: Build) -> None:
             build.note(name, f"{value} changed to {limit}, the nearest that is taken")
         params[name] = limit
     default = quirks.get("max_tokens_default")
-    if default and not any(name in params for name in _TOKENS):
+    if default and not any(name in params for name in ANSWER_LIMITS):
         name = (quirks.get("rename") or {}).get("max_tokens", "max_tokens")
         params[name] = min(default, most) if most else default
 

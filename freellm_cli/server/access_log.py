@@ -13,6 +13,8 @@ from freellm_cli.core.faces.errors import HttpRefusal
 from freellm_cli.server.gathering import Gathering
 
 if TYPE_CHECKING:
+    from freellm_cli.core.chat import Usage
+    from freellm_cli.services.answer import Answerer
     from freellm_cli.services.wait_words import Wait
 
 MOST_WAITING = 10_000
@@ -63,6 +65,10 @@ class Entry:
         """An `OnWait`: counts each wait when it is over."""
         if found is None:
             self.waited_ms += waited_s * 1000
+
+    def answered_by(self, who: Answerer, usage: Usage) -> None:
+        self.answered, self.credential, self.attempts = who.model_id, who.credential, who.attempts
+        self.prompt_tokens, self.completion_tokens = usage.prompt, usage.completion
 
     def words_of_others(self) -> tuple[str, ...]:
         """All that a client or a provider has written of it: only there can a key stand."""

@@ -73,9 +73,8 @@ class App:
 
     `crash(error)` is told of faults of ours, for the report. `overflow`: a second process when this one
     cannot keep up; `affinity` chooses the processors of both; `load` tells both of them how busy this one
-    is. In such a process, `door` is where its
-    connections come from, `owner_for(connection, serving)` says who else must have a connection's next
-    request, and `keeps_fresh` is False.
+    is. In such a process, `door` is where its connections come from, `owner_for(connection, serving)` says
+    who else must have a connection's next request, and `keeps_fresh` is False.
     """
 
     def __init__(

@@ -21,7 +21,6 @@ from freellm_cli.core.faces.errors import HttpRefusal
 from freellm_cli.core.json_reading import read_body
 from freellm_cli.core.messages import flat_text
 from freellm_cli.core.tokens import estimate_request
-from freellm_cli.server.reply import one_line
 from freellm_cli.services.call_options import CallOptions
 from freellm_cli.services.serve_profile import LANE_HEADER
 
@@ -119,7 +118,7 @@ class Conversation:
         self._app.watcher.watch(exchange)
         answer = self._answer(request)
         try:
-            self._tell_who(answer)
+            self._exchange.tell_who(answer.answerer)
             if request.stream:
                 self._stream(answer)
             else:
@@ -166,14 +165,6 @@ class Conversation:
         head = ReplyHead(self._exchange.request_id, int(time.time()), model, estimate)
         return registry.face(self._face_name).writer(self._ask, head, self._profile.style)
 
-    def _tell_who(self, answer: Answer) -> None:
-        who = answer.answerer
-        self._exchange.fields += [
-            ("x-freellm-model", one_line(who.model_id)),
-            ("x-freellm-credential", one_line(who.credential)),
-            ("x-freellm-attempts", str(who.attempts)),
-        ]
-
     def _stream(self, answer: Answer) -> None:
         exchange = self._exchange
         writer = exchange.writer
@@ -202,14 +193,8 @@ class Conversation:
         entry = self._exchange.entry
         if entry is None:
             return
-        who, usage = answer.answerer, answer.usage
-        entry.answered, entry.credential, entry.attempts = (
-            who.model_id,
-            who.credential,
-            who.attempts,
-        )
-        entry.first_ms = who.first_token_s * 1000
-        entry.prompt_tokens, entry.completion_tokens = usage.prompt, usage.completion
+        entry.answered_by(answer.answerer, answer.usage)
+        entry.first_ms = answer.answerer.first_token_s * 1000
         if self._house.runtime.settings.serve.log_content:
             said = answer.text_so_far()
             entry.content = (flat_text(request.messages[-1].get("content")), said)

@@ -21,6 +21,7 @@ from freellm_cli.services.serving import Cancel
 
 if TYPE_CHECKING:
     from freellm_cli.server.access_log import Entry
+    from freellm_cli.services.answer import Answerer
 
 _STREAM_FIELDS = (("cache-control", "no-cache"), ("x-accel-buffering", "no"))
 
@@ -66,6 +67,14 @@ class Exchange:
         self._last_write = began
         """-1 for just now: a worker does not look at the clock for each piece, the watcher does."""
         self._pending = b""
+
+    def tell_who(self, who: Answerer) -> None:
+        """Every answer to this request names `who` gave it."""
+        self.fields += [
+            ("x-freellm-model", reply.one_line(who.model_id)),
+            ("x-freellm-credential", reply.one_line(who.credential)),
+            ("x-freellm-attempts", str(who.attempts)),
+        ]
 
     # Whole answers
 

@@ -15,7 +15,6 @@ from freellm_cli.core.faces.errors import HttpRefusal
 from freellm_cli.server import status
 from freellm_cli.server.chat_handler import answer_chat, note_asked, parse_json
 from freellm_cli.server.page import handlers as page_handlers
-from freellm_cli.server.reply import one_line
 from freellm_cli.server.router import Place
 from freellm_cli.services.serving_models import model_row, model_rows
 
@@ -153,16 +152,9 @@ def _embedded(app: App, exchange: Exchange, ask: EmbeddingAsk) -> Embedded:
             on_wait=entry.on_wait if entry is not None else None,
         ),
     )
-    who = made.answerer
-    exchange.fields += [
-        ("x-freellm-model", one_line(who.model_id)),
-        ("x-freellm-credential", one_line(who.credential)),
-        ("x-freellm-attempts", str(who.attempts)),
-    ]
+    exchange.tell_who(made.answerer)
     if entry is not None:
-        entry.answered = who.model_id
-        entry.credential, entry.attempts = who.credential, who.attempts
-        entry.prompt_tokens = made.usage.prompt
+        entry.answered_by(made.answerer, made.usage)
     return made
 
 

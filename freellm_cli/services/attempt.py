@@ -145,8 +145,7 @@ def _send(
     try:
         response = transport.send(call, timeouts, on_sent=on_sent, cancel=cancel)
     except TransportFault as fault:
-        verdict = transport_verdict(fault.fault)._replace(message=fault.message)
-        return Failed(verdict, fault.sent, None, Headers([]), 0)
+        return Failed(verdict_on(fault), fault.sent, None, Headers([]), 0)
     answered_at = clock.now()
     if cancel is not None:
         cancel.attach(response.close)
@@ -169,12 +168,17 @@ def _refused(response: Response, target: PoolTarget, answered_at: float) -> Fail
     return Failed(verdict, True, answered_at, response.headers, response.status)
 
 
+def verdict_on(fault: TransportFault) -> Verdict:
+    """The verdict on a call that failed on its way."""
+    return transport_verdict(fault.fault)._replace(message=fault.message)
+
+
 def judge_fault(
     fault: AnswerFault | TransportFault, target: PoolTarget, headers: Headers
 ) -> Verdict:
     """The verdict on an answer that began with 200 and went wrong."""
     if isinstance(fault, TransportFault):
-        return transport_verdict(fault.fault)._replace(message=fault.message)
+        return verdict_on(fault)
     if fault.fault == "error" and fault.body:
         verdict = classify(
             provider=target.provider.id, status=200, headers=headers, body=fault.body

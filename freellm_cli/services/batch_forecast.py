@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from freellm_cli.core.chat import ChatRequest
 from freellm_cli.core.errors import FreellmError
+from freellm_cli.core.limits import less_reserve
 from freellm_cli.core.needs import Needs, needs_of
 from freellm_cli.services.batch_file import Group, Survey, tokens_of
 from freellm_cli.services.chat import ChatService
@@ -122,7 +123,7 @@ def _turns(
     candidates = [
         item.candidate._replace(
             limits=tuple(
-                limit._replace(amount=limit.amount - int(limit.amount * reserve))
+                limit._replace(amount=less_reserve(limit.amount, reserve))
                 if limit.amount > 0
                 else limit
                 for limit in item.candidate.limits

@@ -11,7 +11,7 @@ from freellm_cli.core.needs import needs_of
 from freellm_cli.core.retry import after_verdict, backoff_s
 from freellm_cli.core.tokens import estimate_request
 from freellm_cli.core.verdicts import Verdict
-from freellm_cli.services.answer import Answer, Answerer, Attempt
+from freellm_cli.services.answer import Answer, Answerer
 from freellm_cli.services.attempt import Failed, Opened, attempt
 from freellm_cli.services.call_options import CallOptions
 from freellm_cli.services.learning import LIMITED
@@ -307,9 +307,7 @@ class _Call:
 
             read_soon(self._runtime, target.credential, self._pool.quota_asked)
         message = self._runtime.redactor.clean(verdict.message)
-        self._story.attempts.append(
-            Attempt(key, verdict.kind, message, self._clock.monotonic() - begun, failed.status)
-        )
+        self._story.tried(key, verdict.kind, message, begun, failed.status)
         self._verdicts.append((target, verdict._replace(message=message)))
         self._move_on(target, verdict)
 
@@ -360,19 +358,11 @@ class _Call:
                 del self._open[other_key]
 
     def _answer(self, lease: Lease, target: PoolTarget, opened: Opened, begun: float) -> Answer:
-        now = self._clock.monotonic()
-        self._story.attempts.append(Attempt(lease.candidate.key, "ok", "", now - begun, 200))
-        answerer = Answerer(
-            model_id=target.model.id,
-            credential=target.credential.id,
-            attempts=len(self._story.attempts),
-            waited_s=begun - self._story.begun,
-            first_token_s=now - self._story.begun,
-        )
+        answerer = self._story.answered(target, begun)
+        first_token_s = None if self._options.whole else answerer.first_token_s - answerer.waited_s
         self._ledger.prove(lease)
 
         def finish(outcome: str, usage: Usage, seconds: float) -> None:
-            first_token_s = None if self._options.whole else now - begun
             given = Given(lease, target, opened, usage, outcome, first_token_s)
             settle_answer(self._runtime, given, self._told(outcome, answerer, usage))
 

@@ -13,7 +13,8 @@ from freellm_cli.core.routing import VIRTUAL_NAMES
 from freellm_cli.core.tokens import estimate_text
 from freellm_cli.core.verdicts import Verdict, classify, transport_verdict
 from freellm_cli.providers.base import AnswerFault, EmbeddingAnswer
-from freellm_cli.services.answer import Answerer, Attempt
+from freellm_cli.services.answer import Answerer
+from freellm_cli.services.attempt import verdict_on
 from freellm_cli.services.call_options import CallOptions
 from freellm_cli.services.outcome import consequences, final_error, outcome_of
 from freellm_cli.services.pool import Plan, Pool, PoolTarget, tokens_to_reserve
@@ -212,16 +213,7 @@ class _Embedding:
         ledger.settle(lease, tokens=tokens or None, answered_at=ended.at, outcome=outcome)
 
     def _made(self, answer: EmbeddingAnswer, target: PoolTarget, begun: float) -> Embedded:
-        now = self._runtime.clock.monotonic()
-        story = self._story
-        story.attempts.append(Attempt(target.candidate.key, "ok", "", now - begun, 200))
-        who = Answerer(
-            model_id=target.model.id,
-            credential=target.credential.id,
-            attempts=len(story.attempts),
-            waited_s=begun - story.begun,
-            first_token_s=now - story.begun,
-        )
+        who = self._story.answered(target, begun)
         counted = answer.prompt_tokens
         usage = Usage(counted or self._needs.prompt_tokens, estimated=not counted)
         return Embedded(answer.vectors, usage, who)
@@ -229,10 +221,7 @@ class _Embedding:
     def _failed(self, target: PoolTarget, verdict: Verdict, status: int, begun: float) -> None:
         """Raises what another target would not mend."""
         message = self._runtime.redactor.clean(verdict.message)
-        seconds = self._runtime.clock.monotonic() - begun
-        self._story.attempts.append(
-            Attempt(target.candidate.key, verdict.kind, message, seconds, status)
-        )
+        self._story.tried(target.candidate.key, verdict.kind, message, begun, status)
         self._verdicts.append((target, verdict._replace(message=message)))
         if verdict.kind in ("bad_request", "context_too_long", "content_filtered"):
             raise final_error(self.plan, self._verdicts, self._excluded)
@@ -257,13 +246,13 @@ class _Embedding:
                 call, target.timeouts, on_sent=on_sent, cancel=self._cancel
             )
         except TransportFault as fault:
-            return _Ended(None, _verdict_on(fault))
+            return _Ended(None, verdict_on(fault))
         at = runtime.clock.now()
         self._cancel.attach(response.close)
         try:
             body = response.read(BODY_LIMIT)
         except TransportFault as fault:
-            return _Ended(None, _verdict_on(fault), response.headers, response.status, at)
+            return _Ended(None, verdict_on(fault), response.headers, response.status, at)
         finally:
             self._cancel.attach(None)
             response.close()
@@ -279,10 +268,6 @@ class _Ended(NamedTuple):
     headers: Headers = Headers([])
     status: int = 0
     at: float | None = None
-
-
-def _verdict_on(fault: TransportFault) -> Verdict:
-    return transport_verdict(fault.fault)._replace(message=fault.message)
 
 
 def _read(

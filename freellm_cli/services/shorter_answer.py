@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from freellm_cli.core.chat import ChatRequest
-from freellm_cli.core.limits import COUNT_ONLY
-from freellm_cli.core.needs import Needs
+from freellm_cli.core.limits import COUNT_ONLY, TOKENS, less_reserve
+from freellm_cli.core.needs import ANSWER_LIMITS, Needs
 from freellm_cli.services.pool import PoolTarget
 from freellm_cli.storage.ledger_values import Refused
 
@@ -19,7 +19,6 @@ LEAST = 256
 """Tokens; who is given less has hardly got an answer."""
 _SPARE = 1.1
 """Prompts are counted by estimate."""
-_NAMES = ("max_tokens", "max_completion_tokens")
 
 
 class Shorter(NamedTuple):
@@ -40,7 +39,7 @@ def shorter_answer(
 ) -> Shorter | None:
     """`request` with as long an answer as one of `targets` can hold, of those that are `refused` for good;
     None where that would not help."""
-    name = next((name for name in _NAMES if isinstance(request.params.get(name), int)), "")
+    name = next((name for name in ANSWER_LIMITS if isinstance(request.params.get(name), int)), "")
     too_large = {reason.target for reason in refused.reasons if reason.why == "too_large"}
     rooms = [_room(target, reserve) for target in targets if target.candidate.key in too_large]
     room = int(max(rooms, default=0) - needs.prompt_tokens * _SPARE)
@@ -53,11 +52,11 @@ def shorter_answer(
     )
 
 
-def _room(target: PoolTarget, reserve: float) -> float:
+def _room(target: PoolTarget, reserve: float) -> int:
     """Tokens of a request that all limits of a target hold when nothing else is under way."""
     amounts = [
-        limit.amount * (1 - reserve)
+        less_reserve(limit.amount, reserve)
         for limit in target.candidate.limits
-        if limit.unit == "tokens" and limit.amount != COUNT_ONLY
+        if limit.unit == TOKENS and limit.amount != COUNT_ONLY
     ]
-    return min(amounts, default=0.0)
+    return min(amounts, default=0)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from freellm_cli.services.answer import Answerer, Attempt
+
 if TYPE_CHECKING:
     from freellm_cli.core.chat import Usage
     from freellm_cli.core.clock import Clock
     from freellm_cli.core.routing import Route
-    from freellm_cli.services.answer import Answerer, Attempt
-    from freellm_cli.services.pool import Excluded
+    from freellm_cli.services.pool import Excluded, PoolTarget
     from freellm_cli.storage.ledger_reports import Trace
     from freellm_cli.storage.ledger_values import Reason
 
@@ -29,6 +30,23 @@ class Story:
     def found_busy(self, reasons: tuple[Reason, ...]) -> None:
         """What kept targets from being asked at once."""
         self._busy |= {(item.target, item.why): item for item in reasons}
+
+    def tried(self, target: str, outcome: str, message: str, begun: float, status: int) -> None:
+        """An attempt has ended. `begun`: steady time; the others as in `Attempt`."""
+        seconds = self._clock.monotonic() - begun
+        self.attempts.append(Attempt(target, outcome, message, seconds, status))
+
+    def answered(self, target: PoolTarget, begun: float) -> Answerer:
+        """The attempt that began at `begun` gives the answer; its first word is there now."""
+        now = self._clock.monotonic()
+        self.attempts.append(Attempt(target.candidate.key, "ok", "", now - begun, 200))
+        return Answerer(
+            model_id=target.model.id,
+            credential=target.credential.id,
+            attempts=len(self.attempts),
+            waited_s=begun - self.begun,
+            first_token_s=now - self.begun,
+        )
 
     def told(
         self,

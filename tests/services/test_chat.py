@@ -281,12 +281,17 @@ def test_an_answer_without_end_may_be_asked_for_where_no_limit_counts_its_tokens
         assert not answer.notices
 
 
-def test_a_shorter_answer_now_is_better_than_none_before_tomorrow(
-    home: Household, sim: Simulator
-) -> None:
+def gemini_is_used_up(home: Household) -> None:
+    """For today, so that of the alias `both` only Groq is left."""
     home.keys("groq", "g1").keys("gemini", "k1").limits("gemini", requests_per_day=1)
     home.config(f'[aliases]\nboth = ["{FLASH}", "{GROQ}"]')
     home.ask("one", model=FLASH)
+
+
+def test_a_shorter_answer_now_is_better_than_none_before_tomorrow(
+    home: Household, sim: Simulator
+) -> None:
+    gemini_is_used_up(home)
     answer = home.ask("hi", model="both", params={"max_tokens": 20_000}, timeout_s=1)
     assert answer.completion().text
     assert answer.answerer.model_id == GROQ
@@ -295,9 +300,7 @@ def test_a_shorter_answer_now_is_better_than_none_before_tomorrow(
 def test_what_fits_later_at_one_of_the_targets_is_limited_and_not_too_long(
     home: Household, sim: Simulator
 ) -> None:
-    home.keys("groq", "g1").keys("gemini", "k1").limits("gemini", requests_per_day=1)
-    home.config(f'[aliases]\nboth = ["{GROQ}", "{FLASH}"]')
-    home.ask("one", model=FLASH)
+    gemini_is_used_up(home)
     with pytest.raises(AllLimited) as caught:
         home.ask("word " * 12_000, model="both", timeout_s=1)
     assert caught.value.retry_after_s

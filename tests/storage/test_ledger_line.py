@@ -251,21 +251,24 @@ def ask_and_wait(home: House, ledger: Ledger, one: Candidate, on_wait: OnWait) -
     )
 
 
-def test_waiting_ends_with_the_lease(home: House) -> None:
+def spent_for_now(home: House) -> tuple[Ledger, Candidate, list[float]]:
+    """A target whose minute is used up, and the naps of who waits for it."""
     naps: list[float] = []
     ledger = home.ledger(pause=sleeper(home, naps))
     one = target("a", per_minute(1))
     spend(ledger, one)
+    return ledger, one, naps
+
+
+def test_waiting_ends_with_the_lease(home: House) -> None:
+    ledger, one, naps = spent_for_now(home)
     found = ledger.acquire_or_wait([one], tokens=1, request_id="r", deadline=home.clock.now() + 100)
     assert isinstance(found, Lease)
     assert sum(naps) == pytest.approx(SPAN, abs=0.01)
 
 
 def test_a_wait_is_told_before_each_nap_and_when_it_is_over(home: House) -> None:
-    naps: list[float] = []
-    ledger = home.ledger(pause=sleeper(home, naps))
-    one = target("a", per_minute(1))
-    spend(ledger, one)
+    ledger, one, naps = spent_for_now(home)
     told = Told()
     ask_and_wait(home, ledger, one, on_wait=told)
     assert told.naps == pytest.approx([sum(naps[:count]) for count in range(len(naps))])
@@ -279,10 +282,7 @@ def test_who_need_not_wait_is_told_of_no_wait(home: House) -> None:
 
 
 def test_waiting_can_be_given_up_and_leaves_no_ticket(home: House) -> None:
-    naps: list[float] = []
-    ledger = home.ledger(pause=sleeper(home, naps))
-    one = target("a", per_minute(1))
-    spend(ledger, one)
+    ledger, one, naps = spent_for_now(home)
     told = Told()
     found = ledger.acquire_or_wait(
         [one],
